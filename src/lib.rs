@@ -1,0 +1,3 @@
+//! session-risk: risk analytics over identity-verification sessions.
+pub mod range;
+pub mod session;
