@@ -1,3 +1,6 @@
 //! session-risk: risk analytics over identity-verification sessions.
+pub mod export;
+pub mod lake;
+pub mod persona;
 pub mod range;
 pub mod session;

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
 
 /// Days from `since` to `until`, both included, by UTC date.
@@ -81,10 +81,10 @@ impl fmt::Display for DayRange {
 
 /// The UTC date of a moment.
 pub fn utc_date(moment: Timestamp) -> Date {
-    moment.to_zoned(TimeZone::UTC).date()
+    Offset::UTC.to_datetime(moment).date()
 }
 
 /// The first moment of a UTC day; the calendar's ends are clamped to jiff's range.
 pub fn day_start(day: Date) -> Timestamp {
-    day.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+    Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
 }

@@ -1,0 +1,147 @@
+//! `fetch`: from the API into the lake.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clap::Args;
+use indicatif::HumanCount;
+use jiff::civil::Date;
+use tokio::runtime::Handle;
+
+use super::api::ApiArgs;
+use super::console::{Console, sentence};
+use super::exit::{Exit, Usage, of_incomplete};
+use super::progress::Progress;
+use super::report::parse_date;
+use crate::export::{self, ExportOptions, Range, Summary};
+use crate::lake::Lake;
+use crate::persona::Client;
+use crate::range::DayRange;
+
+/// The flags of `fetch`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct FetchArgs {
+    #[command(flatten)]
+    pub(super) lake: LakeArgs,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
+    /// Only sessions created on this UTC day or later
+    #[arg(long, value_name = "DATE", value_parser = parse_date, help_heading = "Range")]
+    since: Option<Date>,
+    /// Only sessions created on this UTC day or earlier
+    #[arg(long, value_name = "DATE", value_parser = parse_date, help_heading = "Range")]
+    until: Option<Date>,
+    /// Walk all again, whatever an interrupted run left
+    #[arg(long, help_heading = "Range")]
+    full: bool,
+}
+
+/// Which lake.
+#[derive(Debug, Clone, Args)]
+pub(super) struct LakeArgs {
+    /// The lake's folder
+    #[arg(long, value_name = "DIR")]
+    lake: Option<String>,
+}
+
+impl LakeArgs {
+    /// The lake's name; there is no default, so that nobody fills a folder by accident.
+    pub(super) fn location(&self) -> Result<&str, Usage> {
+        self.lake.as_deref().filter(|lake| !lake.is_empty()).ok_or_else(|| {
+            Usage("no lake is named; use --lake DIR, SESSION_RISK_LAKE or a line lake = \"DIR\" in session-risk.toml".into())
+        })
+    }
+}
+
+/// What `fetch` and `run` export.
+pub(super) struct Fetch<'a> {
+    pub(super) location: &'a str,
+    pub(super) client: Arc<Client>,
+    pub(super) range: Range,
+    pub(super) full: bool,
+    pub(super) settings: BTreeMap<String, String>,
+    pub(super) api_version: String,
+}
+
+pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyhow::Result<Exit> {
+    let FetchArgs { lake, api, since, until, full } = args;
+    if let (Some(since), Some(until)) = (since, until) {
+        DayRange::new(since, until).map_err(|error| Usage(error.to_string()))?;
+    }
+    let settings = settings(lake.location()?, &api, Range { since, until }, full);
+    Fetch {
+        location: lake.location()?,
+        client: api.client()?,
+        range: Range { since, until },
+        full,
+        settings,
+        api_version: api.persona_version,
+    }
+    .fetch(runtime, console)
+}
+
+/// What the run's record keeps of the settings: no key, nor where it lies.
+pub(super) fn settings(lake: &str, api: &ApiArgs, range: Range, full: bool) -> BTreeMap<String, String> {
+    let date = |date: Option<Date>| date.map(|date| date.to_string());
+    [
+        ("lake", Some(lake.to_owned())),
+        ("base-url", Some(api.base_url.clone())),
+        ("reserve", Some(api.reserve.to_string())),
+        ("max-rate", api.max_rate.map(|rate| rate.to_string())),
+        ("since", date(range.since)),
+        ("until", date(range.until)),
+        ("full", Some(full.to_string())),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+    .collect()
+}
+
+impl Fetch<'_> {
+    /// Exports and says what came of it.
+    pub(super) fn fetch(self, runtime: &Handle, console: &Console) -> anyhow::Result<Exit> {
+        let Self { location, client, range, full, settings, api_version } = self;
+        let lake = Lake::create(location, runtime)?;
+        let options = ExportOptions { run_id: new_run_id(), range, full, settings, api_version };
+        let progress = Progress::start(console, Arc::clone(&client));
+        let summary = export::export(runtime, &client, &lake, &options, &progress);
+        progress.end();
+        let summary = summary?;
+        console.say(&told(&summary, location));
+        match summary.incomplete {
+            None => Ok(Exit::Done),
+            Some(incomplete) => {
+                let exit = of_incomplete(&incomplete);
+                console.say(&format!("session-risk: the export is incomplete: {}", sentence(&incomplete.into())));
+                Ok(exit)
+            }
+        }
+    }
+}
+
+/// A name that sorts by time and that two runs of one second do not share.
+fn new_run_id() -> String {
+    let now = jiff::Timestamp::now();
+    let second = now.strftime("%Y%m%dT%H%M%SZ");
+    format!("{second}-{:06x}", fastrand::u32(0..1 << 24))
+}
+
+fn told(summary: &Summary, location: &str) -> String {
+    let record = &summary.record;
+    let seconds = record.ended_at.duration_since(record.began_at).as_secs_f64();
+    let mut told = format!(
+        "{} sessions in {} requests and {seconds:.1} s: {} new, {} changed, {} days written to {location}",
+        HumanCount(record.rows),
+        HumanCount(record.requests),
+        HumanCount(record.new),
+        HumanCount(record.changed),
+        HumanCount(record.days_written),
+    );
+    if record.retries > 0 {
+        told.push_str(&format!(" ({} requests had to be repeated)", HumanCount(record.retries)));
+    }
+    if record.quarantined > 0 {
+        told.push_str(&format!("; {} sessions could not be read", HumanCount(record.quarantined)));
+    }
+    told
+}

@@ -1,0 +1,130 @@
+//! `report`: which of the lake's days the reports read, and then the reports.
+//!
+//! Joins the lake's manifest to the reports, which know nothing of each other.
+
+use std::io::{IsTerminal, Write};
+
+use clap::Args;
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+
+use super::console::Console;
+use super::exit::{Exit, Nothing, Usage};
+use super::fetch::LakeArgs;
+use super::report::{Days, ReportArgs, ReportOptions, render};
+use crate::analysis::{DayFile, Scope};
+use crate::lake::{Lake, Manifest};
+use crate::range::{DayRange, utc_date};
+use crate::report::terminal::Terminal;
+
+/// The flags of `report`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ReportCommand {
+    #[command(flatten)]
+    lake: LakeArgs,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+pub(super) fn run(
+    args: ReportCommand,
+    runtime: &Handle,
+    console: &Console,
+    stdout: &mut dyn Write,
+) -> anyhow::Result<Exit> {
+    let (options, days) = args.report.into_options(terminal(), Timestamp::now())?;
+    let lake = Lake::open(args.lake.location()?, runtime)?;
+    report(&lake, &options, days, console, stdout)
+}
+
+/// Reports on the days that were asked for, if the lake has any of them.
+pub(super) fn report(
+    lake: &Lake,
+    options: &ReportOptions,
+    days: Days,
+    console: &Console,
+    stdout: &mut dyn Write,
+) -> anyhow::Result<Exit> {
+    options.prepare()?;
+    let manifest = lake.manifest()?;
+    let scope = scope(lake, &manifest, days, Timestamp::now())?;
+    if !scope.complete {
+        console.say(&format!(
+            "session-risk: {} of the {} days are not complete: {}",
+            scope.missing.len(),
+            scope.range.len(),
+            named(&scope.missing)
+        ));
+    }
+    render(options, &scope, stdout)?;
+    Ok(Exit::Done)
+}
+
+fn scope(lake: &Lake, manifest: &Manifest, days: Days, now: Timestamp) -> anyhow::Result<Scope> {
+    let today = utc_date(now);
+    let last_complete = manifest.last_complete().or_else(|| match days {
+        // These ask for days whether or not any is complete.
+        Days::Range(range) => Some(range.until()),
+        Days::Last { include_today: true, .. } | Days::Since { include_today: true, .. } => Some(today),
+        _ => None,
+    });
+    let Some(last_complete) = last_complete else {
+        return Err(Nothing(format!(
+            "there is nothing to report on: the lake {} has no complete day yet; fetch first, or see today with --include-today",
+            lake.root().display()
+        ))
+        .into());
+    };
+    let range = days.resolve(last_complete, today).map_err(|error| Usage(error.to_string()))?;
+    let Some(window) = manifest.window(range) else {
+        return Err(Nothing(format!(
+            "there is nothing to report on: the lake {} has none of the days from {range}; {}",
+            lake.root().display(),
+            held(manifest)
+        ))
+        .into());
+    };
+    let files = window.with_file.iter().map(|date| DayFile { date: *date, path: lake.day_file(*date) });
+    Ok(Scope {
+        range,
+        files: files.collect(),
+        complete: window.incomplete.is_empty(),
+        notes: notes(range, &window.incomplete, last_complete, today),
+        missing: window.incomplete,
+        newest: window.newest,
+    })
+}
+
+fn notes(range: DayRange, incomplete: &[jiff::civil::Date], last_complete: jiff::civil::Date, today: jiff::civil::Date) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !incomplete.is_empty() {
+        let complete = range.len() - incomplete.len();
+        notes.push(format!("{complete} of {} days are complete; missing or still open: {}", range.len(), named(incomplete)));
+    }
+    let age = last_complete.until(today).map_or(0, |span| span.get_days());
+    if age > 1 {
+        notes.push(format!("the last complete day of the lake is {last_complete}, {age} days ago"));
+    }
+    notes
+}
+
+/// Days in words: a few by name, many by their first and last.
+fn named(days: &[jiff::civil::Date]) -> String {
+    match days {
+        [first, .., last] if days.len() > 4 => format!("{} days between {first} and {last}", days.len()),
+        days => days.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn held(manifest: &Manifest) -> String {
+    match (manifest.days.keys().next(), manifest.days.keys().next_back()) {
+        (Some(first), Some(last)) => format!("it holds {first} to {last}"),
+        _ => "it holds no day".to_owned(),
+    }
+}
+
+/// The terminal that standard output is.
+pub(super) fn terminal() -> Terminal {
+    let _ = std::io::stdout().is_terminal();
+    Terminal::default()
+}

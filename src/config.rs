@@ -1,0 +1,162 @@
+//! Settings: flags over environment (`SESSION_RISK_<FLAG>`) over the settings file over defaults.
+//!
+//! The file and the environment become the flags' own defaults, so that one parser reads them all and `--help`
+//! shows what is in force. Must not know what any setting means.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Command;
+
+/// The settings file that is read where it exists and no other is named.
+pub const DEFAULT_FILE: &str = "session-risk.toml";
+
+/// A settings file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The named file cannot be read.
+    #[error("the settings file {} cannot be read ({cause})", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// Not TOML.
+    #[error("the settings file {} is not valid TOML: {message} (line {line})", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// A name that no flag has.
+    #[error("the settings file {} has a setting {name:?} that does not exist; settings are named like the flags, see --help", path.display())]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// A list, a table or a date where a flag wants a word or a number.
+    #[error("the settings file {}: {name} must be a text, a number or true/false, not {kind}", path.display())]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// The setting.
+        name: String,
+        /// What it is instead.
+        kind: &'static str,
+    },
+}
+
+/// A settings file's settings.
+#[derive(Debug, Default)]
+pub struct Settings {
+    path: PathBuf,
+    values: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// Reads the named file, or the default one where there is one.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a named file is missing or a file is not a flat TOML table of settings.
+    pub fn load(named: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = named.unwrap_or(Path::new(DEFAULT_FILE)).to_owned();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            Err(cause) => return Err(ConfigError::Unreadable { path, cause }),
+        };
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: PathBuf, text: &str) -> Result<Self, ConfigError> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let message = error.message().lines().collect::<Vec<_>>().join(", ");
+            ConfigError::Syntax { path: path.clone(), line, message }
+        })?;
+        let mut values = BTreeMap::new();
+        for (name, value) in table {
+            let value = match value {
+                toml::Value::String(text) => text,
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Float(number) => number.to_string(),
+                toml::Value::Boolean(truth) => truth.to_string(),
+                other => return Err(ConfigError::Kind { path, name, kind: other.type_str() }),
+            };
+            values.insert(name, value);
+        }
+        Ok(Self { path, values })
+    }
+
+    /// Puts the environment's names and the file's values under the flags of all subcommands.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unknown`] for a setting that no flag bears.
+    pub fn lay_under(&self, command: Command) -> Result<Command, ConfigError> {
+        let known = |name: &str| {
+            let has = |command: &Command| command.get_arguments().any(|arg| arg.get_long() == Some(name));
+            name != "config" && (has(&command) || command.get_subcommands().any(has))
+        };
+        if let Some(name) = self.values.keys().find(|name| !known(name)) {
+            return Err(ConfigError::Unknown { path: self.path.clone(), name: name.clone() });
+        }
+        let under = |command: Command| command.mut_args(|arg| self.under(arg));
+        Ok(under(command).mut_subcommands(under))
+    }
+
+    fn under(&self, arg: clap::Arg) -> clap::Arg {
+        let Some(name) = arg.get_long().map(str::to_owned) else { return arg };
+        if ["help", "version"].contains(&name.as_str()) {
+            return arg;
+        }
+        let variable = format!("SESSION_RISK_{}", name.replace('-', "_").to_uppercase());
+        let arg = arg.env(variable).hide_env(true);
+        match self.values.get(&name) {
+            Some(value) => arg.default_value(value.clone()),
+            None => arg,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, ConfigError> {
+        Settings::parse("session-risk.toml".into(), text)
+    }
+
+    #[test]
+    fn a_file_that_is_not_toml_is_told_with_its_line() {
+        let error = parse("lake = \"a\"\nreserve = = 3\n").unwrap_err().to_string();
+        assert!(error.contains("session-risk.toml") && error.contains("line 2"), "{error}");
+        assert!(!error.contains('\n'));
+    }
+
+    #[test]
+    fn a_setting_that_no_flag_bears_is_refused_by_name() {
+        let command = Command::new("x").subcommand(Command::new("y").arg(clap::Arg::new("lake").long("lake")));
+        let error = parse("lakes = \"a\"").unwrap().lay_under(command).unwrap_err().to_string();
+        assert!(error.contains("\"lakes\""), "{error}");
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        let command = || Command::new("x").arg(clap::Arg::new("lake").long("lake"));
+        let settings = parse("lake = \"from-file\"").unwrap();
+        let lake = |args: &[&str]| {
+            let matches = settings.lay_under(command()).unwrap().get_matches_from(args);
+            matches.get_one::<String>("lake").unwrap().clone()
+        };
+        assert_eq!(lake(&["x"]), "from-file");
+        assert_eq!(lake(&["x", "--lake", "from-flag"]), "from-flag");
+    }
+}

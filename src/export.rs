@@ -1,0 +1,237 @@
+//! The export: what to walk, how far, and the way of every page from the API into the lake.
+//!
+//! Joins [`persona`](crate::persona), [`session`](crate::session) and [`lake`](crate::lake), and is the only room
+//! that knows all three. Network, decode and write run side by side; every channel between them is bounded.
+
+mod checkpoint;
+mod plan;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+
+use crate::lake::manifest::MANIFEST_VERSION;
+use crate::lake::{self, Lake, Manifest, RunRecord};
+use crate::persona::{self, Client};
+use crate::range::DayRange;
+use crate::session::{DecodeError, Quarantined};
+
+/// The share of a run's resources above which quarantine makes it incomplete.
+const QUARANTINE_LIMIT: f64 = 0.01;
+/// Quarantined resources that are kept with their text; beyond it they are only counted.
+const QUARANTINE_KEPT: usize = 10_000;
+
+/// What an export is to do.
+#[derive(Debug, Clone)]
+pub struct ExportOptions {
+    /// The run's name in records and logs.
+    pub run_id: String,
+    /// Only sessions of these days; none for everything there is.
+    pub range: Range,
+    /// Walk all again, whatever an interrupted run left.
+    pub full: bool,
+    /// For the run's record: the settings, without secrets.
+    pub settings: BTreeMap<String, String>,
+    /// For the run's record: the API version asked for.
+    pub api_version: String,
+}
+
+/// The days that an export asks for; an open end reaches as far as the API does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Range {
+    /// The first day.
+    pub since: Option<jiff::civil::Date>,
+    /// The last day.
+    pub until: Option<jiff::civil::Date>,
+}
+
+impl Range {
+    /// The days to keep; none where nothing is left out.
+    fn days(self) -> Option<DayRange> {
+        if self == Self::default() {
+            return None;
+        }
+        let since = self.since.unwrap_or(jiff::civil::Date::MIN);
+        DayRange::new(since, self.until.unwrap_or(jiff::civil::Date::MAX)).ok()
+    }
+}
+
+/// Where an export stands, for whoever watches.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    /// The newest and the oldest `created_at` of the walk so far.
+    pub reached: Option<(Timestamp, Timestamp)>,
+    /// Rows seen so far.
+    pub rows: u64,
+    /// Rows that the lake already records: the best guess of how many there are.
+    pub rows_expected: Option<u64>,
+}
+
+/// Watches an export.
+pub trait Watch: Sync {
+    /// Something moved on.
+    fn standing(&self, standing: Standing);
+}
+
+/// What an export came to.
+#[derive(Debug)]
+pub struct Summary {
+    /// The run's record, as it was written.
+    pub record: RunRecord,
+    /// Why it is incomplete; none if it is not.
+    pub incomplete: Option<Incomplete>,
+}
+
+/// Why an export did not reach its end. What is there is sound.
+#[derive(Debug, thiserror::Error)]
+pub enum Incomplete {
+    /// The API gave no further page.
+    #[error(transparent)]
+    Api(#[from] persona::Error),
+    /// Too many resources could not become rows.
+    #[error("{quarantined} of {resources} sessions could not be read and lie in _session_risk/quarantine; see there for the reasons")]
+    Quarantine {
+        /// Resources that could not become rows.
+        quarantined: u64,
+        /// Resources seen.
+        resources: u64,
+    },
+}
+
+/// An export that failed. What was published before stays.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The API refused the key or the request, or was never reached.
+    #[error(transparent)]
+    Api(#[from] persona::Error),
+    /// The lake could not be read or written.
+    #[error(transparent)]
+    Lake(#[from] lake::Error),
+    /// A page could not be decoded.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// A part of the pipeline ended without a word.
+    #[error("the export's {0} stopped unexpectedly; run again to go on")]
+    Stopped(&'static str),
+}
+
+/// Exports every page into the lake. Blocks; `runtime` runs the requests.
+///
+/// # Errors
+/// [`Error`] if the export failed. One that merely did not get to its end is [`Summary::incomplete`].
+pub fn export(
+    runtime: &Handle,
+    client: &Arc<Client>,
+    lake: &Lake,
+    options: &ExportOptions,
+    watch: &dyn Watch,
+) -> Result<Summary, Error> {
+    let _lock = lake.lock(&options.run_id)?;
+    lake.settle_intents()?;
+    let manifest = lake.manifest()?;
+    let began_at = Timestamp::now();
+    let mut run = Run {
+        runtime,
+        client,
+        lake,
+        options,
+        watch,
+        manifest,
+        environment: None,
+        totals: Totals::default(),
+        quarantined: Vec::new(),
+    };
+    let ended = run.walk_all();
+    let incomplete = match ended {
+        Ok(incomplete) => incomplete.or_else(|| run.totals.too_much_quarantine()),
+        Err(error) => {
+            run.record(began_at, &format!("failed: {error}"))?;
+            return Err(error);
+        }
+    };
+    let outcome = incomplete.as_ref().map_or("done".to_owned(), |reason| format!("incomplete: {reason}"));
+    let record = run.record(began_at, &outcome)?;
+    Ok(Summary { record, incomplete })
+}
+
+/// One run's state, from its first walk to its record.
+struct Run<'a> {
+    runtime: &'a Handle,
+    client: &'a Arc<Client>,
+    lake: &'a Lake,
+    options: &'a ExportOptions,
+    watch: &'a dyn Watch,
+    manifest: Manifest,
+    environment: Option<String>,
+    totals: Totals,
+    quarantined: Vec<Quarantined>,
+}
+
+/// What a run counted.
+#[derive(Debug, Default)]
+struct Totals {
+    pages: u64,
+    rows: u64,
+    quarantined: u64,
+    new: u64,
+    changed: u64,
+    days_written: u64,
+    wrong_types: BTreeMap<String, u64>,
+}
+
+impl Totals {
+    fn too_much_quarantine(&self) -> Option<Incomplete> {
+        let resources = self.rows + self.quarantined;
+        let too_many = self.quarantined as f64 > resources as f64 * QUARANTINE_LIMIT;
+        too_many.then_some(Incomplete::Quarantine { quarantined: self.quarantined, resources })
+    }
+}
+
+impl Run<'_> {
+    /// Walks what the plan says, one walk after another.
+    fn walk_all(&mut self) -> Result<Option<Incomplete>, Error> {
+        let left = checkpoint::find(self.lake, self.options)?;
+        for walk in plan::plan(self.options, left) {
+            if let Some(incomplete) = self.walk(walk)? {
+                return Ok(Some(incomplete));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes the run's record and its quarantine.
+    fn record(&self, began_at: Timestamp, outcome: &str) -> Result<RunRecord, lake::Error> {
+        let counters = self.client.counters();
+        let (budget_left, _) = self.client.budget();
+        let record = RunRecord {
+            version: MANIFEST_VERSION,
+            run_id: self.options.run_id.clone(),
+            began_at,
+            ended_at: Timestamp::now(),
+            outcome: outcome.to_owned(),
+            environment_id: self.environment.clone(),
+            api_version: self.options.api_version.clone(),
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            requests: counters.requests(),
+            retries: counters.retries(),
+            too_many_requests: counters.too_many(),
+            waited_seconds: counters.waited().as_secs_f64(),
+            budget_left,
+            pages: self.totals.pages,
+            rows: self.totals.rows,
+            new: self.totals.new,
+            changed: self.totals.changed,
+            quarantined: self.totals.quarantined,
+            wrong_types: self.totals.wrong_types.clone(),
+            days_written: self.totals.days_written,
+            settings: self.options.settings.clone(),
+        };
+        self.lake.record_quarantine(&self.options.run_id, &self.quarantined)?;
+        self.lake.record_run(&record)?;
+        Ok(record)
+    }
+}

@@ -1,0 +1,435 @@
+//! One walk: pages from the API, decoded beside it, staged and published a day at a time.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use tokio::sync::mpsc;
+
+use super::checkpoint::Checkpoint;
+use super::plan::Walk;
+use super::{Error, Incomplete, QUARANTINE_KEPT, Run, Standing};
+use crate::lake::publish::Walked;
+use crate::lake::{self, Interval, LakeRecord, Stage};
+use crate::persona::{self, Client, Cursor, Page};
+use crate::range::{day_start, utc_date};
+use crate::session::{Decoded, Decoder, Seen};
+
+/// Pages between network and decode.
+const PAGES_AHEAD: usize = 4;
+/// Chunks between decode and write.
+const CHUNKS_AHEAD: usize = 2;
+/// Rows that make a chunk.
+const CHUNK_ROWS: usize = 2_000;
+/// A checkpoint at least every so many pages …
+const CHECKPOINT_PAGES: u64 = 50;
+/// … or so often.
+const CHECKPOINT_TIME: Duration = Duration::from_secs(10);
+
+/// Some pages, decoded.
+struct Chunk {
+    decoded: Decoded,
+    pages: u64,
+    newest_ms: Option<i64>,
+    oldest_ms: Option<i64>,
+    /// Where the page after them begins; none after the last page.
+    next: Option<Cursor>,
+    /// The server's clock at the first of them.
+    server_time: Timestamp,
+    environment: Option<String>,
+}
+
+/// How a walk's pages ended.
+enum End {
+    /// The API said that there is no next page.
+    Bottom,
+    /// Far enough: whatever follows was not asked for.
+    Enough,
+    /// No further page could be had.
+    Broken(persona::Error),
+}
+
+/// A walk's state on the writing side.
+struct Progress {
+    stage: Stage,
+    began: Option<Timestamp>,
+    cursor: Option<Cursor>,
+    newest_ms: Option<i64>,
+    oldest_ms: Option<i64>,
+    pages_since: u64,
+    saved: Instant,
+}
+
+impl Run<'_> {
+    /// Walks until the end, or until no further page can be had; whatever was seen is published either way.
+    pub(super) fn walk(&mut self, walk: Walk) -> Result<Option<Incomplete>, Error> {
+        let start = walk.resumed.as_ref().map(|left| Cursor::new(left.cursor.clone()));
+        let stop_below = walk.stop_below;
+        let mut progress = self.begin(walk);
+        if let Some(left) = progress.began {
+            tracing::info!(began = %left, "going on with the walk that was interrupted");
+        }
+        let end = self.run_pipeline(&mut progress, start, stop_below)?;
+        self.finish(progress, stop_below, end)
+    }
+
+    fn begin(&self, walk: Walk) -> Progress {
+        let lake = self.lake.clone();
+        let range = self.options.range.days();
+        let new = |stage| Progress {
+            stage,
+            began: None,
+            cursor: None,
+            newest_ms: None,
+            oldest_ms: None,
+            pages_since: 0,
+            saved: Instant::now(),
+        };
+        match walk.resumed {
+            None => new(Stage::new(lake, &self.options.run_id, range)),
+            Some(left) => Progress {
+                began: Some(left.began),
+                cursor: Some(Cursor::new(left.cursor)),
+                newest_ms: left.newest_ms,
+                oldest_ms: left.oldest_ms,
+                ..new(Stage::resume(lake, &left.run_id, range, left.stage))
+            },
+        }
+    }
+
+    /// Network, decode and write side by side until the pages end.
+    fn run_pipeline(
+        &mut self,
+        progress: &mut Progress,
+        start: Option<Cursor>,
+        stop_below: Option<Timestamp>,
+    ) -> Result<End, Error> {
+        let (page_sender, pages) = mpsc::channel(PAGES_AHEAD);
+        let (chunk_sender, chunks) = sync_channel(CHUNKS_AHEAD);
+        let network = self.runtime.spawn(send_pages(Arc::clone(self.client), start, page_sender));
+        let ended = std::thread::scope(|scope| {
+            let decode = scope.spawn(move || decode_pages(pages, &chunk_sender));
+            let written = self.write_chunks(progress, chunks, stop_below);
+            let decoded = decode.join().map_err(|_panic| Error::Stopped("decoder"))?;
+            // A write that failed ends the decoder too; its own error is the one to tell.
+            let enough = written?;
+            decoded.map(|end| if enough { End::Enough } else { end })
+        });
+        network.abort();
+        ended
+    }
+
+    /// Takes chunks in until they end; true if it was enough before that.
+    fn write_chunks(
+        &mut self,
+        progress: &mut Progress,
+        chunks: Receiver<Chunk>,
+        stop_below: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        let enough_below = stop_below.map_or(i64::MIN, Timestamp::as_millisecond);
+        for chunk in chunks {
+            let newest_ms = chunk.newest_ms;
+            self.take_in(progress, chunk)?;
+            if newest_ms.is_some_and(|newest| newest < enough_below) {
+                return Ok(true);
+            }
+            if let Some(newest_ms) = newest_ms {
+                for date in progress.stage.days() {
+                    if day_start(date).as_millisecond() > newest_ms {
+                        self.publish(progress, date)?;
+                    }
+                }
+            }
+            if progress.pages_since >= CHECKPOINT_PAGES || progress.saved.elapsed() >= CHECKPOINT_TIME {
+                self.checkpoint(progress)?;
+            }
+        }
+        Ok(false)
+    }
+
+    fn take_in(&mut self, progress: &mut Progress, chunk: Chunk) -> Result<(), Error> {
+        self.check_environment(chunk.environment)?;
+        progress.began.get_or_insert(chunk.server_time);
+        progress.stage.append(&chunk.decoded)?;
+        progress.cursor = chunk.next;
+        progress.pages_since += chunk.pages;
+        progress.newest_ms = progress.newest_ms.max(chunk.newest_ms);
+        progress.oldest_ms = [progress.oldest_ms, chunk.oldest_ms].into_iter().flatten().min();
+        let Decoded { batch, quarantined, wrong_types, .. } = chunk.decoded;
+        self.totals.pages += chunk.pages;
+        self.totals.rows += batch.num_rows() as u64;
+        self.totals.quarantined += quarantined.len() as u64;
+        for (column, times) in wrong_types {
+            *self.totals.wrong_types.entry(column.to_owned()).or_default() += times;
+        }
+        for unusable in quarantined {
+            tracing::warn!(session = unusable.session_id, reason = unusable.reason, "a session was quarantined");
+            if self.quarantined.len() < QUARANTINE_KEPT {
+                self.quarantined.push(unusable);
+            }
+        }
+        let moment = |ms| Timestamp::from_millisecond(ms).ok();
+        self.watch.standing(Standing {
+            reached: progress.newest_ms.and_then(moment).zip(progress.oldest_ms.and_then(moment)),
+            rows: self.totals.rows,
+            rows_expected: Some(self.manifest.days.values().map(|day| day.rows).sum()).filter(|rows| *rows > 0),
+        });
+        Ok(())
+    }
+
+    /// Sessions of two environments never share a lake.
+    fn check_environment(&mut self, environment: Option<String>) -> Result<(), Error> {
+        let Some(key) = environment else { return Ok(()) };
+        if self.environment.as_ref() == Some(&key) {
+            return Ok(());
+        }
+        match &self.manifest.lake.environment_id {
+            Some(lake) if *lake != key => {
+                Err(lake::Error::OtherEnvironment { lake: lake.clone(), key }.into())
+            }
+            Some(_) => {
+                self.environment = Some(key);
+                Ok(())
+            }
+            None => {
+                self.manifest.lake.environment_id = Some(key.clone());
+                self.lake.record_lake(&self.manifest.lake)?;
+                self.environment = Some(key);
+                Ok(())
+            }
+        }
+    }
+
+    fn checkpoint(&mut self, progress: &mut Progress) -> Result<(), Error> {
+        progress.pages_since = 0;
+        progress.saved = Instant::now();
+        let (Some(cursor), Some(began)) = (&progress.cursor, progress.began) else { return Ok(()) };
+        let checkpoint = Checkpoint {
+            run_id: progress.stage.run_id().to_owned(),
+            environment: self.environment.clone(),
+            newest_ms: progress.newest_ms,
+            oldest_ms: progress.oldest_ms,
+            stage: progress.stage.flush()?,
+            ..Checkpoint::new(self.options, began, cursor.as_str().to_owned())
+        };
+        self.lake.write_checkpoint(&checkpoint.run_id, &checkpoint)?;
+        Ok(())
+    }
+
+    fn publish(&mut self, progress: &mut Progress, date: Date) -> Result<(), Error> {
+        let Some(began) = progress.began else { return Ok(()) };
+        let covered = self.covered_with(progress.interval(self.options.range.until, None));
+        let end = date.tomorrow().map_or(Timestamp::MAX, day_start);
+        let last_moment = end.min(began);
+        let walked = Walked {
+            began,
+            whole: covered.covers(day_start(date), last_moment),
+            environment: self.environment.as_deref(),
+        };
+        let published = progress.stage.publish(date, walked)?;
+        tracing::debug!(%date, rows = published.rows, new = published.new, changed = published.changed, "a day was published");
+        self.totals.new += published.new;
+        self.totals.changed += published.changed;
+        self.totals.days_written += u64::from(published.written);
+        Ok(())
+    }
+
+    fn covered_with(&self, interval: Option<Interval>) -> LakeRecord {
+        let mut record = self.manifest.lake.clone();
+        if let Some(interval) = interval {
+            record.cover(interval);
+        }
+        record
+    }
+
+    /// Publishes what is left and records how far the walk came.
+    fn finish(
+        &mut self,
+        mut progress: Progress,
+        stop_below: Option<Timestamp>,
+        end: End,
+    ) -> Result<Option<Incomplete>, Error> {
+        // A refusal before the first page leaves the lake as it was.
+        let Some(_) = progress.began else {
+            return match end {
+                End::Broken(error) => Err(error.into()),
+                End::Bottom | End::Enough => Ok(None),
+            };
+        };
+        let reached = match &end {
+            End::Bottom => Some(Reached::Bottom),
+            End::Enough => stop_below.map(Reached::Moment),
+            End::Broken(_) => None,
+        };
+        let interval = progress.interval(self.options.range.until, reached);
+        self.manifest.lake = self.covered_with(interval);
+        for date in progress.stage.days() {
+            self.publish(&mut progress, date)?;
+        }
+        if let Some(interval) = interval {
+            self.record_quiet_days(&mut progress, interval)?;
+        }
+        let lake = &mut self.manifest.lake;
+        if !matches!(end, End::Broken(_)) {
+            lake.watermark = lake.watermark.max(progress.newest()).or(lake.watermark);
+            lake.first_day = match (lake.first_day, self.options.range.since) {
+                (Some(old), Some(new)) => Some(old.min(new)),
+                _ => self.options.range.since,
+            };
+        }
+        self.lake.record_lake(&self.manifest.lake)?;
+        match end {
+            End::Broken(error) => {
+                self.checkpoint(&mut progress)?;
+                Ok(Some(error.into()))
+            }
+            End::Bottom | End::Enough => {
+                progress.stage.clear()?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// A day of the walk without a single session gets a record, so that it is not taken for one never fetched.
+    fn record_quiet_days(&mut self, progress: &mut Progress, interval: Interval) -> Result<(), Error> {
+        let oldest = progress.oldest_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let Some(from) = interval.from.or(oldest) else { return Ok(()) };
+        let mut date = utc_date(from);
+        let last = utc_date(interval.until.saturating_sub(1.millisecond()).unwrap_or(interval.until));
+        while date <= last {
+            if !self.lake.has_day_record(date)? {
+                self.publish(progress, date)?;
+            }
+            let Ok(next) = date.tomorrow() else { break };
+            date = next;
+        }
+        Ok(())
+    }
+}
+
+/// How far down a finished walk came.
+#[derive(Debug, Clone, Copy)]
+enum Reached {
+    Bottom,
+    Moment(Timestamp),
+}
+
+impl Progress {
+    fn newest(&self) -> Option<Timestamp> {
+        let began = self.began?;
+        let latest = began.saturating_add(1.hour()).unwrap_or(Timestamp::MAX);
+        Some(Timestamp::from_millisecond(self.newest_ms?).ok()?.min(latest))
+    }
+
+    /// What of `created_at` the walk went over without a break. While it is under way that ends just above the
+    /// oldest session seen, as others may share its millisecond.
+    fn interval(&self, until: Option<Date>, reached: Option<Reached>) -> Option<Interval> {
+        let began = self.began?;
+        let from = match reached {
+            Some(Reached::Bottom) => None,
+            Some(Reached::Moment(moment)) => Some(moment),
+            None => Some(Timestamp::from_millisecond(self.oldest_ms?.saturating_add(1)).ok()?),
+        };
+        let end = until.and_then(|day| day.tomorrow().ok()).map_or(began, |end| day_start(end).min(began));
+        (from.is_none_or(|from| from <= end)).then_some(Interval { from, until: end })
+    }
+}
+
+/// The network's side: pages into the channel until they end, fail or nobody wants them any more.
+async fn send_pages(
+    client: Arc<Client>,
+    start: Option<Cursor>,
+    sender: mpsc::Sender<Result<Page, persona::Error>>,
+) {
+    let hasher = RandomState::new();
+    let mut followed: HashSet<u64> = start.iter().map(|cursor| hasher.hash_one(cursor)).collect();
+    let mut pages = pin!(client.pages(start));
+    loop {
+        let page = match pages.try_next().await {
+            Ok(Some(page)) => page,
+            Ok(None) => return,
+            Err(error) => {
+                // Nobody there to hear it: the walk has ended for another reason.
+                let _ = sender.send(Err(error)).await;
+                return;
+            }
+        };
+        let seen_before = page.next.as_ref().filter(|cursor| !followed.insert(hasher.hash_one(cursor))).cloned();
+        if sender.send(Ok(page)).await.is_err() {
+            return;
+        }
+        if let Some(cursor) = seen_before {
+            let _ = sender.send(Err(persona::Error::Loop { cursor: cursor.as_str().to_owned() })).await;
+            return;
+        }
+    }
+}
+
+/// The decoder's side: pages into chunks, as large as pages wait for it.
+fn decode_pages(
+    mut pages: mpsc::Receiver<Result<Page, persona::Error>>,
+    chunks: &SyncSender<Chunk>,
+) -> Result<End, Error> {
+    let mut decoder = Decoder::default();
+    loop {
+        let mut page = match pages.blocking_recv() {
+            Some(Ok(page)) => page,
+            Some(Err(error)) => return Ok(End::Broken(error)),
+            None => return Err(Error::Stopped("network")),
+        };
+        let mut open: Option<Chunk> = None;
+        let broken = loop {
+            let seen = Seen { environment: page.environment.clone(), at: page.server_time };
+            let facts = decoder.page(&page.body, &seen)?;
+            let chunk = open.get_or_insert_with(|| Chunk::empty(&page));
+            chunk.add(facts, page.next);
+            if chunk.next.is_none() || decoder.rows() >= CHUNK_ROWS {
+                break None;
+            }
+            match pages.try_recv() {
+                Ok(Ok(next)) => page = next,
+                Ok(Err(error)) => break Some(error),
+                Err(_nothing_waits) => break None,
+            }
+        };
+        let Some(mut chunk) = open else { continue };
+        let is_last = chunk.next.is_none();
+        chunk.decoded = decoder.take()?;
+        if chunks.send(chunk).is_err() {
+            return Ok(End::Enough);
+        }
+        if let Some(error) = broken {
+            return Ok(End::Broken(error));
+        }
+        if is_last {
+            return Ok(End::Bottom);
+        }
+    }
+}
+
+impl Chunk {
+    fn empty(page: &Page) -> Self {
+        Self {
+            decoded: Decoded::default(),
+            pages: 0,
+            newest_ms: None,
+            oldest_ms: None,
+            next: None,
+            server_time: page.server_time,
+            environment: page.environment.clone(),
+        }
+    }
+
+    fn add(&mut self, facts: crate::session::PageFacts, next: Option<Cursor>) {
+        self.pages += 1;
+        self.newest_ms = self.newest_ms.max(facts.newest_ms);
+        self.oldest_ms = [self.oldest_ms, facts.oldest_ms].into_iter().flatten().min();
+        self.next = next;
+    }
+}

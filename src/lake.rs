@@ -1,0 +1,155 @@
+//! The lake: one Parquet file a UTC day, and the records of what was fetched when.
+//!
+//! The only room that knows `object_store` and `parquet`. It must not know the API, nor what a report asks.
+//! Its calls block: they belong on a thread of their own, never on one that runs asynchronous tasks.
+
+mod error;
+pub mod layout;
+mod lock;
+pub mod manifest;
+mod merge;
+mod parts;
+pub mod publish;
+pub mod stage;
+pub mod window;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Key;
+use object_store::{ObjectStore, ObjectStoreExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
+
+pub use error::Error;
+pub use lock::Lock;
+pub use manifest::{DayRecord, Interval, LakeRecord, Manifest, RunRecord};
+pub use publish::Published;
+pub use stage::Stage;
+
+/// A lake, opened for reading or writing.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    store: Arc<dyn ObjectStore>,
+    root: PathBuf,
+    runtime: Handle,
+}
+
+impl Lake {
+    /// Opens a lake that exists.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] or [`Error::NotAFolder`] if there is none.
+    pub fn open(location: &str, runtime: &Handle) -> Result<Self, Error> {
+        Self::at(location, runtime, false)
+    }
+
+    /// Opens a lake, making its folder where there is none, and checks that it can be written.
+    ///
+    /// # Errors
+    /// [`Error::NotAFolder`], [`Error::Unwritable`] or [`Error::Unsupported`].
+    pub fn create(location: &str, runtime: &Handle) -> Result<Self, Error> {
+        Self::at(location, runtime, true)
+    }
+
+    fn at(location: &str, runtime: &Handle, create: bool) -> Result<Self, Error> {
+        if let Some((scheme, _)) = location.split_once("://") {
+            return Err(Error::Unsupported { scheme: scheme.to_owned() });
+        }
+        let root = PathBuf::from(location);
+        let unwritable = |source| Error::Unwritable { path: root.clone(), source };
+        match std::fs::metadata(&root) {
+            Ok(found) if !found.is_dir() => return Err(Error::NotAFolder { path: root }),
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !create => {
+                return Err(Error::Missing { path: root });
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            // A component of the path is a file.
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+                return Err(Error::NotAFolder { path: root });
+            }
+            Err(error) => return Err(unwritable(error)),
+        }
+        if create {
+            let internal = root.join(layout::INTERNAL);
+            std::fs::create_dir_all(&internal).map_err(unwritable)?;
+            probe_writable(&internal).map_err(unwritable)?;
+        }
+        let store = LocalFileSystem::new_with_prefix(&root)
+            .map_err(|source| Error::Store { what: "open", key: root.display().to_string(), source })?
+            .with_fsync(true);
+        Ok(Self { store: Arc::new(store), root, runtime: runtime.clone() })
+    }
+
+    /// The lake's folder, as it was named.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The file of a day, for a reader outside this room.
+    pub fn day_file(&self, day: jiff::civil::Date) -> PathBuf {
+        self.root.join(layout::day_file(day).as_ref())
+    }
+
+    /// Runs one of the store's operations to its end.
+    fn wait<T>(&self, operation: impl Future<Output = T>) -> T {
+        self.runtime.block_on(operation)
+    }
+
+    fn read_bytes(&self, key: &Key) -> Result<Bytes, Error> {
+        let read = async { self.store.get(key).await?.bytes().await };
+        self.wait(read).map_err(|source| store_error("read", key, source))
+    }
+
+    fn read_json<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
+        let bytes = match self.read_bytes(key) {
+            Ok(bytes) => bytes,
+            Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let record = serde_json::from_slice(&bytes)
+            .map_err(|source| Error::Record { key: key.to_string(), source })?;
+        Ok(Some(record))
+    }
+
+    fn write_bytes(&self, key: &Key, bytes: Vec<u8>) -> Result<(), Error> {
+        self.wait(self.store.put(key, bytes.into())).map_err(|source| store_error("write", key, source))?;
+        Ok(())
+    }
+
+    fn write_json<T: Serialize>(&self, key: &Key, record: &T) -> Result<(), Error> {
+        let mut text = serde_json::to_vec_pretty(record)
+            .map_err(|source| Error::Record { key: key.to_string(), source })?;
+        text.push(b'\n');
+        self.write_bytes(key, text)
+    }
+
+    fn delete(&self, key: &Key) -> Result<(), Error> {
+        match self.wait(self.store.delete(key)) {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(store_error("delete", key, source)),
+        }
+    }
+
+    /// Every key below a folder.
+    fn list(&self, folder: &Key) -> Result<Vec<Key>, Error> {
+        let listing = self.store.list(Some(folder)).map_ok(|found| found.location).try_collect();
+        self.wait(listing).map_err(|source| store_error("list", folder, source))
+    }
+}
+
+fn store_error(what: &'static str, key: &Key, source: object_store::Error) -> Error {
+    Error::Store { what, key: key.to_string(), source }
+}
+
+/// Whether a folder can be written is only known by writing: permissions, quotas and read-only mounts differ.
+fn probe_writable(folder: &Path) -> std::io::Result<()> {
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    std::fs::File::create(&probe)?;
+    std::fs::remove_file(probe)
+}

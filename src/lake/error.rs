@@ -1,0 +1,94 @@
+//! What can go wrong with a lake, in words for the person who owns it.
+
+use std::path::PathBuf;
+
+/// A lake could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such folder.
+    #[error("there is no lake at {}; fetch into it first, or check --lake", path.display())]
+    Missing {
+        /// The lake.
+        path: PathBuf,
+    },
+    /// The lake's path, or a part of it, is a file.
+    #[error("the lake {} is a file, not a folder; name another with --lake", path.display())]
+    NotAFolder {
+        /// The lake.
+        path: PathBuf,
+    },
+    /// The folder cannot be written.
+    #[error("the lake {} cannot be written ({source}); check its permissions and the disk", path.display())]
+    Unwritable {
+        /// The lake.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A scheme that this version has no store for.
+    #[error("a lake at {scheme}:// cannot be opened by this version; name a folder with --lake")]
+    Unsupported {
+        /// What the location begins with.
+        scheme: String,
+    },
+    /// Another run writes.
+    #[error("another run holds the lake {}{}; wait for it to end", path.display(), by(holder))]
+    Held {
+        /// The lake.
+        path: PathBuf,
+        /// Who, as the holder wrote it.
+        holder: String,
+    },
+    /// Rows of another environment.
+    #[error("the lake holds sessions of environment {lake}, the key belongs to {key}; give each environment a lake of its own")]
+    OtherEnvironment {
+        /// The lake's.
+        lake: String,
+        /// The key's.
+        key: String,
+    },
+    /// A record under `_session_risk/` is not what it should be.
+    #[error("the lake's record {key} cannot be understood ({source}); it may be of a newer version or damaged")]
+    Record {
+        /// Where it lies in the lake.
+        key: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The store failed.
+    #[error("could not {what} {key} in the lake")]
+    Store {
+        /// What was being done.
+        what: &'static str,
+        /// To what.
+        key: String,
+        /// What the store said.
+        source: object_store::Error,
+    },
+    /// A day file or a staged part is damaged, or could not be encoded.
+    #[error("the lake's file {key} could not be {what}")]
+    File {
+        /// What was being done.
+        what: &'static str,
+        /// To what.
+        key: String,
+        /// What Parquet or Arrow said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    pub(super) fn file(
+        what: &'static str,
+        key: &object_store::path::Path,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::File { what, key: key.to_string(), source: Box::new(source) }
+    }
+}
+
+fn by(holder: &str) -> String {
+    if holder.is_empty() { String::new() } else { format!(" ({holder})") }
+}

@@ -1,0 +1,280 @@
+//! A day's sorted sources made into one: by `session_id` the row fetched last wins.
+//!
+//! Sources are opened only when their newest row is due, so memory holds as many batches as sources overlap, not
+//! as there are. Must not know where sources lie nor where the merged rows go.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use arrow::array::RecordBatch;
+use arrow::compute::interleave_record_batch;
+use arrow::error::ArrowError;
+use arrow::row::{RowConverter, Rows, SortField};
+
+use super::Error;
+use super::parts::{BATCH_ROWS, KeyColumns, RowKey, with_schema};
+use crate::session::schema::schema;
+
+/// Batches in order, fetched when they are due.
+pub(super) type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch, Error>> + Send + 'a>;
+
+/// One sorted source of rows.
+pub(super) struct Source<'a> {
+    /// Its first row, known before it is opened.
+    pub(super) newest: RowKey,
+    /// Later sources win over earlier ones; 0 is the day file as it stands.
+    pub(super) rank: usize,
+    /// Its batches; not touched before its newest row is due.
+    pub(super) batches: Batches<'a>,
+}
+
+/// What a merge found, beside its rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Rows out.
+    pub(super) rows: u64,
+    /// Rows that the day file did not have.
+    pub(super) new: u64,
+    /// Rows that the day file had otherwise.
+    pub(super) changed: u64,
+}
+
+/// A source at one of its rows.
+struct Head<'a> {
+    key: RowKey,
+    rank: usize,
+    batches: Batches<'a>,
+    loaded: Option<Loaded>,
+}
+
+struct Loaded {
+    batch: RecordBatch,
+    keys: KeyColumns,
+    row: usize,
+    /// Where the batch stands among those that the output is taken from.
+    pooled: Option<usize>,
+    comparable: Option<Rows>,
+}
+
+// A max-heap: the newest row, and of equal keys the source that was fetched last, is the greatest.
+impl Ord for Head<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key.order().cmp(&self.key.order()).then(self.rank.cmp(&other.rank))
+    }
+}
+impl PartialOrd for Head<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl PartialEq for Head<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+impl Eq for Head<'_> {}
+
+/// The merged batches of a day, newest first, each id once.
+pub(super) struct Merge<'a> {
+    heap: BinaryHeap<Head<'a>>,
+    converter: RowConverter,
+    pool: Vec<RecordBatch>,
+    picks: Vec<(usize, usize)>,
+    tally: Tally,
+}
+
+impl<'a> Merge<'a> {
+    pub(super) fn new(sources: Vec<Source<'a>>) -> Result<Self, Error> {
+        let heap = sources
+            .into_iter()
+            .map(|Source { newest, rank, batches }| Head { key: newest, rank, batches, loaded: None })
+            .collect();
+        let fields = compared().map(|column| SortField::new(schema().field(column).data_type().clone())).collect();
+        let converter = RowConverter::new(fields).map_err(arrow)?;
+        Ok(Self { heap, converter, pool: Vec::new(), picks: Vec::new(), tally: Tally::default() })
+    }
+
+    /// What was found so far.
+    pub(super) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The next rows, at most [`BATCH_ROWS`]; none at the end.
+    pub(super) fn next_batch(&mut self) -> Result<Option<RecordBatch>, Error> {
+        while self.picks.len() < BATCH_ROWS {
+            let Some(mut head) = self.heap.pop() else { break };
+            if head.loaded.is_none() {
+                // Its place was by its announced key; by its true one it may come later.
+                head.next_batch()?;
+                self.put_back(head);
+                continue;
+            }
+            self.pick(&mut head)?;
+            let mut more = head.step();
+            // While no other source has a newer row, there is nothing to compare.
+            while more
+                && self.picks.len() < BATCH_ROWS
+                && self.heap.peek().is_none_or(|other| head.key.order() < other.key.order())
+            {
+                self.keep(&mut head);
+                more = head.step();
+            }
+            head.settle()?;
+            self.put_back(head);
+        }
+        self.flush()
+    }
+
+    /// Takes the head's row, or the day file's version of it where that says the same.
+    fn pick(&mut self, head: &mut Head<'a>) -> Result<(), Error> {
+        let mut stored = None;
+        while self.heap.peek().is_some_and(|other| other.key == head.key) {
+            let Some(mut other) = self.heap.pop() else { break };
+            if other.loaded.is_none() {
+                other.next_batch()?;
+                self.put_back(other);
+            } else if other.rank == 0 {
+                stored = Some(other);
+            } else {
+                self.pass(other)?;
+            }
+        }
+        let Some(mut stored) = stored else {
+            self.keep(head);
+            return Ok(());
+        };
+        if self.same(head, &mut stored)? {
+            self.keep(&mut stored);
+        } else {
+            self.keep(head);
+            self.tally.new -= 1;
+            self.tally.changed += 1;
+        }
+        self.pass(stored)
+    }
+
+    /// Goes past a head's row and puts the head back.
+    fn pass(&mut self, mut head: Head<'a>) -> Result<(), Error> {
+        head.step();
+        head.settle()?;
+        self.put_back(head);
+        Ok(())
+    }
+
+    fn put_back(&mut self, head: Head<'a>) {
+        if head.loaded.is_some() {
+            self.heap.push(head);
+        }
+    }
+
+    /// Puts the head's row into the output.
+    fn keep(&mut self, head: &mut Head<'a>) {
+        let Some(loaded) = &mut head.loaded else { return };
+        let pooled = *loaded.pooled.get_or_insert_with(|| {
+            self.pool.push(loaded.batch.clone());
+            self.pool.len() - 1
+        });
+        self.picks.push((pooled, loaded.row));
+        self.tally.rows += 1;
+        self.tally.new += u64::from(head.rank > 0);
+    }
+
+    /// Whether two rows are equal in all columns but `fetched_at`.
+    fn same(&self, one: &mut Head<'a>, other: &mut Head<'a>) -> Result<bool, Error> {
+        let (Some(one), Some(other)) = (&mut one.loaded, &mut other.loaded) else { return Ok(false) };
+        one.compare(&self.converter)?;
+        other.compare(&self.converter)?;
+        let row = |loaded: &Loaded| loaded.comparable.as_ref().map(|rows| rows.row(loaded.row).owned());
+        Ok(row(one) == row(other))
+    }
+
+    fn flush(&mut self) -> Result<Option<RecordBatch>, Error> {
+        if self.picks.is_empty() {
+            return Ok(None);
+        }
+        let pool: Vec<&RecordBatch> = self.pool.iter().collect();
+        let batch = match self.contiguous() {
+            Some((from, rows)) => self.pool[0].slice(from, rows),
+            None => interleave_record_batch(&pool, &self.picks).map_err(arrow)?,
+        };
+        self.picks.clear();
+        self.pool.clear();
+        let heads = std::mem::take(&mut self.heap).into_vec();
+        self.heap = heads
+            .into_iter()
+            .map(|mut head| {
+                if let Some(loaded) = &mut head.loaded {
+                    loaded.pooled = None;
+                }
+                head
+            })
+            .collect();
+        Ok(Some(batch))
+    }
+
+    /// The picks as one slice of one batch, which needs no copy.
+    fn contiguous(&self) -> Option<(usize, usize)> {
+        let (_, from) = *self.picks.first()?;
+        let runs_on = |(nth, (batch, row)): (usize, &(usize, usize))| *batch == 0 && *row == from + nth;
+        self.picks.iter().enumerate().all(runs_on).then_some((from, self.picks.len()))
+    }
+}
+
+impl Head<'_> {
+    /// Loads the source's next batch that has rows; nothing is loaded past its end.
+    fn next_batch(&mut self) -> Result<(), Error> {
+        self.loaded = None;
+        for batch in self.batches.by_ref() {
+            let batch = with_schema(&batch?).map_err(arrow)?;
+            if batch.num_rows() > 0 {
+                let keys = KeyColumns::of(&batch);
+                self.key = keys.key(0);
+                self.loaded = Some(Loaded { batch, keys, row: 0, pooled: None, comparable: None });
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes to the next row of the loaded batch; false past its last.
+    fn step(&mut self) -> bool {
+        let Some(loaded) = &mut self.loaded else { return false };
+        loaded.row += 1;
+        if loaded.row >= loaded.keys.len() {
+            return false;
+        }
+        let (created_ms, session_id) = (loaded.keys.created_ms(loaded.row), loaded.keys.at(loaded.row).1);
+        self.key.created_ms = created_ms;
+        self.key.session_id.clear();
+        self.key.session_id.push_str(session_id);
+        true
+    }
+
+    /// Past a batch's last row: on to the next batch, if there is one.
+    fn settle(&mut self) -> Result<(), Error> {
+        match &self.loaded {
+            Some(loaded) if loaded.row >= loaded.keys.len() => self.next_batch(),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Loaded {
+    /// Makes the batch's rows comparable, once.
+    fn compare(&mut self, converter: &RowConverter) -> Result<(), Error> {
+        if self.comparable.is_none() {
+            let columns: Vec<_> = compared().map(|column| self.batch.column(column).clone()).collect();
+            self.comparable = Some(converter.convert_columns(&columns).map_err(arrow)?);
+        }
+        Ok(())
+    }
+}
+
+/// Every column but `fetched_at`.
+fn compared() -> impl Iterator<Item = usize> {
+    (0..schema().fields().len()).filter(|column| schema().field(*column).name() != "fetched_at")
+}
+
+fn arrow(source: ArrowError) -> Error {
+    Error::File { what: "merged", key: "of the day".to_owned(), source: Box::new(source) }
+}

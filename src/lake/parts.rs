@@ -1,0 +1,142 @@
+//! The order of a day's rows, and the staged parts that wait for their day to be published.
+//!
+//! Parts are Arrow IPC streams: cheap to write at every checkpoint and cheap to read once. They never leave the
+//! staging folder.
+
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, StringArray, TimestampMillisecondArray, UInt32Array, cast::AsArray};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::TimestampMillisecondType;
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use bytes::{Buf, Bytes};
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Lake, layout};
+use crate::session::schema::{CREATED_AT, RELATIONSHIPS, schema};
+
+/// Rows of a batch that is read back or merged.
+pub(super) const BATCH_ROWS: usize = 8192;
+
+/// Where `session_id` stands in the schema.
+const SESSION_ID: usize = 1;
+
+/// A row's place in its day: newest first, ties by id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RowKey {
+    pub(super) created_ms: i64,
+    pub(super) session_id: String,
+}
+
+/// The two columns that order a batch.
+#[derive(Debug, Clone)]
+pub(super) struct KeyColumns {
+    created: TimestampMillisecondArray,
+    session: StringArray,
+}
+
+impl KeyColumns {
+    pub(super) fn of(batch: &RecordBatch) -> Self {
+        let created = 2 + RELATIONSHIPS.len() + CREATED_AT;
+        Self {
+            created: batch.column(created).as_primitive::<TimestampMillisecondType>().clone(),
+            session: batch.column(SESSION_ID).as_string::<i32>().clone(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.created.len()
+    }
+
+    /// Sorts as the rows do: smaller is newer.
+    pub(super) fn at(&self, row: usize) -> (std::cmp::Reverse<i64>, &str) {
+        (std::cmp::Reverse(self.created.value(row)), self.session.value(row))
+    }
+
+    pub(super) fn created_ms(&self, row: usize) -> i64 {
+        self.created.value(row)
+    }
+
+    pub(super) fn key(&self, row: usize) -> RowKey {
+        RowKey { created_ms: self.created.value(row), session_id: self.session.value(row).to_owned() }
+    }
+}
+
+impl RowKey {
+    pub(super) fn order(&self) -> (std::cmp::Reverse<i64>, &str) {
+        (std::cmp::Reverse(self.created_ms), &self.session_id)
+    }
+}
+
+/// One batch of the rows in their order; of several with one key only the one that came last is kept.
+pub(super) fn sorted(batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
+    let batch = concat_batches(&schema(), batches)?;
+    let keys = KeyColumns::of(&batch);
+    if (1..keys.len()).all(|row| keys.at(row - 1) < keys.at(row)) {
+        return Ok(batch);
+    }
+    let mut order: Vec<u32> = (0..keys.len() as u32).collect();
+    order.sort_by(|a, b| keys.at(*a as usize).cmp(&keys.at(*b as usize)).then(b.cmp(a)));
+    order.dedup_by(|later, first| keys.at(*later as usize) == keys.at(*first as usize));
+    take_record_batch(&batch, &UInt32Array::from(order))
+}
+
+/// A staged part: some of a day's rows, in order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Part {
+    pub(super) date: Date,
+    pub(super) name: String,
+    pub(super) rows: u64,
+    /// Its first row.
+    pub(super) newest: RowKey,
+}
+
+impl Lake {
+    /// Writes a part; `batch` is in order and not empty.
+    pub(super) fn write_part(
+        &self,
+        run_id: &str,
+        date: Date,
+        number: u64,
+        batch: &RecordBatch,
+    ) -> Result<Part, Error> {
+        let name = format!("{date}-{number:06}.arrow");
+        let key = layout::staged(run_id, &name);
+        let encoded = encode(batch).map_err(|source| Error::file("encoded", &key, source))?;
+        self.write_bytes(&key, encoded)?;
+        Ok(Part { date, name, rows: batch.num_rows() as u64, newest: KeyColumns::of(batch).key(0) })
+    }
+
+    /// Reads a part's batches.
+    pub(super) fn read_part(&self, run_id: &str, part: &Part) -> Result<PartReader, Error> {
+        let key = layout::staged(run_id, &part.name);
+        let bytes = self.read_bytes(&key)?;
+        StreamReader::try_new(bytes.reader(), None).map_err(|source| Error::file("read", &key, source))
+    }
+}
+
+/// A part's batches, one after another.
+pub(super) type PartReader = StreamReader<bytes::buf::Reader<Bytes>>;
+
+fn encode(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
+    let mut from = 0;
+    while from < batch.num_rows() {
+        let rows = BATCH_ROWS.min(batch.num_rows() - from);
+        writer.write(&batch.slice(from, rows))?;
+        from += rows;
+    }
+    writer.finish()?;
+    writer.into_inner()
+}
+
+/// The same columns under the schema of today, shared between batches from different files.
+pub(super) fn with_schema(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    if Arc::ptr_eq(&batch.schema(), &schema()) {
+        return Ok(batch.clone());
+    }
+    RecordBatch::try_new(schema(), batch.columns().to_vec())
+}

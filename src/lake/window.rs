@@ -1,0 +1,37 @@
+//! Which days a report may read: the range that was asked for, laid over what the lake holds.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::Manifest;
+use crate::range::DayRange;
+
+/// The days of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// The days that have a file, oldest first.
+    pub with_file: Vec<Date>,
+    /// The days that are not complete: never fetched, or still open.
+    pub incomplete: Vec<Date>,
+    /// The newest session in it.
+    pub newest: Option<Timestamp>,
+}
+
+impl Manifest {
+    /// The last day that was walked from end to end after its end.
+    pub fn last_complete(&self) -> Option<Date> {
+        self.days.values().rev().find(|day| day.complete).map(|day| day.date)
+    }
+
+    /// What the lake holds of these days; none if it has a record of none of them.
+    pub fn window(&self, range: DayRange) -> Option<Window> {
+        let recorded = || self.days.range(range.since()..=range.until()).map(|(_, day)| day);
+        recorded().next()?;
+        let is_complete = |date: &Date| self.days.get(date).is_some_and(|day| day.complete);
+        Some(Window {
+            with_file: recorded().filter(|day| day.rows > 0).map(|day| day.date).collect(),
+            incomplete: range.days().filter(|date| !is_complete(date)).collect(),
+            newest: recorded().filter_map(|day| day.newest).max(),
+        })
+    }
+}

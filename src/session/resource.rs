@@ -1,0 +1,348 @@
+//! One JSON:API resource, read into borrowed values without a JSON tree.
+//!
+//! Owns what a JSON value is taken for; must not know Arrow.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::names::Names;
+use super::schema::{ATTRIBUTES, Kind, RELATIONSHIPS};
+
+/// What one attribute or relationship of one resource said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) enum Slot<'a> {
+    /// The key is not there: a blocklist or an older API (docs: api-attribute-blocklists).
+    #[default]
+    Absent,
+    /// An explicit null.
+    Null,
+    Text(Cow<'a, str>),
+    Boolean(bool),
+    Number(f64),
+    /// Milliseconds since 1970, UTC.
+    Moment(i64),
+    /// A value of another type than documented, as it came.
+    Wrong(&'a str),
+}
+
+impl<'a> Slot<'a> {
+    fn read(raw: &'a str, kind: Kind) -> Self {
+        if raw == "null" {
+            return Self::Null;
+        }
+        let read = match kind {
+            Kind::Text => text(raw).map(Self::Text),
+            Kind::Boolean => raw.parse().ok().map(Self::Boolean),
+            Kind::Number => number(raw).map(Self::Number),
+            Kind::Moment => text(raw).and_then(|text| moment(&text)).map(Self::Moment),
+        };
+        read.unwrap_or(Self::Wrong(raw))
+    }
+}
+
+/// A JSON string's text, borrowed unless it holds escapes; none for any other value and for lone surrogates.
+fn text(raw: &str) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') { serde_json::from_str(raw).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+}
+
+fn number(raw: &str) -> Option<f64> {
+    if !raw.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+        return None;
+    }
+    raw.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// Milliseconds, rounded down; none without a zone.
+fn moment(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(|moment| moment.as_nanosecond().div_euclid(1_000_000) as i64)
+}
+
+/// A resource's members, all borrowed from the page.
+#[derive(Debug)]
+pub(super) struct Resource<'a> {
+    /// Whether the list's element was an object at all.
+    pub(super) is_object: bool,
+    pub(super) kind: Option<Cow<'a, str>>,
+    pub(super) id: Option<Cow<'a, str>>,
+    pub(super) attributes: [Slot<'a>; ATTRIBUTES.len()],
+    pub(super) relationships: [Slot<'a>; RELATIONSHIPS.len()],
+    pub(super) unknown_attributes: Vec<(Cow<'a, str>, &'a str)>,
+    pub(super) unknown_relationships: Vec<(Cow<'a, str>, &'a str)>,
+}
+
+impl Resource<'_> {
+    fn empty() -> Self {
+        Self {
+            is_object: false,
+            kind: None,
+            id: None,
+            attributes: [const { Slot::Absent }; ATTRIBUTES.len()],
+            relationships: [const { Slot::Absent }; RELATIONSHIPS.len()],
+            unknown_attributes: Vec::new(),
+            unknown_relationships: Vec::new(),
+        }
+    }
+}
+
+/// Calls back for each element of a page's `data`, in order; elements before an error have been called back.
+///
+/// # Errors
+/// A syntax error, or a page that is not an object with a list `data`.
+pub(super) fn each_of_page<'a>(
+    body: &'a [u8],
+    names: &mut Names,
+    mut each: impl FnMut(Resource<'a>),
+) -> Result<(), serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    json.deserialize_map(Page { names, each: &mut each })?;
+    json.end()
+}
+
+/// A member's name. One that is no valid text (a lone surrogate) stands as it came: nobody's known name.
+fn name_of(raw: &RawValue) -> Cow<'_, str> {
+    text(raw.get()).unwrap_or(Cow::Borrowed(raw.get()))
+}
+
+/// The visitor methods for a value that is not an object: it is passed over, since a wrong type in one resource
+/// is no reason to lose the others of its page.
+macro_rules! anything_else_is_passed_over {
+    () => {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_bool<E: de::Error>(self, _: bool) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_i64<E: de::Error>(self, _: i64) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_u64<E: de::Error>(self, _: u64) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_f64<E: de::Error>(self, _: f64) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_str<E: de::Error>(self, _: &str) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+            while elements.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(())
+        }
+    };
+}
+
+/// A page: an object whose `data` is a list.
+struct Page<'n, F> {
+    names: &'n mut Names,
+    each: &'n mut F,
+}
+
+impl<'de, F: FnMut(Resource<'de>)> Visitor<'de> for Page<'_, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a page of sessions")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<&RawValue>()?.map(name_of) {
+            if name == "data" {
+                members.next_value_seed(List { names: self.names, each: self.each })?;
+            } else {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct List<'n, F> {
+    names: &'n mut Names,
+    each: &'n mut F,
+}
+
+impl<'de, F: FnMut(Resource<'de>)> DeserializeSeed<'de> for List<'_, F> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, F: FnMut(Resource<'de>)> Visitor<'de> for List<'_, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of sessions")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        loop {
+            let mut resource = Resource::empty();
+            let seed = Element { names: self.names, resource: &mut resource };
+            if elements.next_element_seed(seed)?.is_none() {
+                return Ok(());
+            }
+            (self.each)(resource);
+        }
+    }
+}
+
+/// One element of `data`.
+struct Element<'n, 'a> {
+    names: &'n mut Names,
+    resource: &'n mut Resource<'a>,
+}
+
+impl<'de: 'a, 'a> DeserializeSeed<'de> for Element<'_, 'a> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de: 'a, 'a> Visitor<'de> for Element<'_, 'a> {
+    type Value = ();
+    anything_else_is_passed_over!();
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let Self { names, resource } = self;
+        resource.is_object = true;
+        while let Some(name) = members.next_key::<&RawValue>()?.map(name_of) {
+            match &*name {
+                "id" => resource.id = text(members.next_value::<&RawValue>()?.get()),
+                "type" => resource.kind = text(members.next_value::<&RawValue>()?.get()),
+                "attributes" => members.next_value_seed(Attributes { names, resource })?,
+                "relationships" => members.next_value_seed(Relationships { resource })?,
+                _ => {
+                    members.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Attributes<'n, 'a> {
+    names: &'n mut Names,
+    resource: &'n mut Resource<'a>,
+}
+
+impl<'de: 'a, 'a> DeserializeSeed<'de> for Attributes<'_, 'a> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de: 'a, 'a> Visitor<'de> for Attributes<'_, 'a> {
+    type Value = ();
+    anything_else_is_passed_over!();
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let mut position = 0;
+        while let Some(name) = members.next_key::<&RawValue>()?.map(name_of) {
+            let raw = members.next_value::<&RawValue>()?.get();
+            match self.names.attribute(position, &name) {
+                Some(place) => self.resource.attributes[place] = Slot::read(raw, ATTRIBUTES[place].kind),
+                None => self.resource.unknown_attributes.push((name, raw)),
+            }
+            position += 1;
+        }
+        Ok(())
+    }
+}
+
+struct Relationships<'n, 'a> {
+    resource: &'n mut Resource<'a>,
+}
+
+impl<'de: 'a, 'a> DeserializeSeed<'de> for Relationships<'_, 'a> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de: 'a, 'a> Visitor<'de> for Relationships<'_, 'a> {
+    type Value = ();
+    anything_else_is_passed_over!();
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<&RawValue>()?.map(name_of) {
+            let raw = members.next_value::<&RawValue>()?.get();
+            match RELATIONSHIPS.iter().position(|(relationship, _)| *relationship == name) {
+                Some(place) => self.resource.relationships[place] = related_id(raw),
+                None => self.resource.unknown_relationships.push((name, raw)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The id in `{"data": {"type": …, "id": …}}`; null where `data` is null.
+fn related_id(raw: &str) -> Slot<'_> {
+    #[derive(Deserialize)]
+    struct Relationship<'a> {
+        #[serde(borrow)]
+        data: Option<Related<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Related<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
+    }
+    match serde_json::from_str::<Option<Relationship<'_>>>(raw) {
+        Ok(Some(Relationship { data: Some(related) })) => Slot::read(related.id.get(), Kind::Text),
+        Ok(_) => Slot::Null,
+        Err(_) => Slot::Wrong(raw),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_the_wrong_type_are_kept_as_they_came() {
+        assert_eq!(Slot::read("\"yes\"", Kind::Boolean), Slot::Wrong("\"yes\""));
+        assert_eq!(Slot::read("1", Kind::Boolean), Slot::Wrong("1"));
+        assert_eq!(Slot::read("\"37.7\"", Kind::Number), Slot::Wrong("\"37.7\""));
+        assert_eq!(Slot::read("1e999", Kind::Number), Slot::Wrong("1e999"));
+        assert_eq!(Slot::read("[1]", Kind::Text), Slot::Wrong("[1]"));
+        assert_eq!(Slot::read("\"\\ud800\"", Kind::Text), Slot::Wrong("\"\\ud800\""));
+    }
+
+    #[test]
+    fn integers_are_numbers_and_escapes_are_resolved() {
+        assert_eq!(Slot::read("-122", Kind::Number), Slot::Number(-122.0));
+        assert_eq!(Slot::read("\"a\\u00e9\\\"b\"", Kind::Text), Slot::Text("aé\"b".into()));
+        assert_eq!(Slot::read("\"\"", Kind::Text), Slot::Text("".into()));
+    }
+
+    #[test]
+    fn a_moment_needs_a_zone_and_is_cut_to_the_millisecond() {
+        let read = |text: &str| Slot::read(text, Kind::Moment);
+        assert_eq!(read("\"2026-11-20T08:57:30.145Z\""), Slot::Moment(1_795_165_050_145));
+        assert_eq!(read("\"2026-11-20T10:57:30.145999+02:00\""), Slot::Moment(1_795_165_050_145));
+        assert!(matches!(read("\"2026-11-20T08:57:30.145\""), Slot::Wrong(_)));
+        assert!(matches!(read("1795165050145"), Slot::Wrong(_)));
+    }
+
+    #[test]
+    fn a_relationship_without_data_is_null_and_one_of_another_shape_is_wrong() {
+        assert_eq!(related_id(r#"{"data":{"type":"device","id":"dev_1"}}"#), Slot::Text("dev_1".into()));
+        assert_eq!(related_id(r#"{"data":null}"#), Slot::Null);
+        assert_eq!(related_id("null"), Slot::Null);
+        assert!(matches!(related_id(r#"{"data":[]}"#), Slot::Wrong(_)));
+    }
+}
