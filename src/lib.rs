@@ -3,4 +3,11 @@ pub mod export;
 pub mod lake;
 pub mod persona;
 pub mod range;
+pub mod sandbox;
 pub mod session;
+
+/// The command line.
+pub mod cli {
+    pub mod duration;
+    pub mod sandbox;
+}
