@@ -81,10 +81,10 @@ impl fmt::Display for DayRange {
 
 /// The UTC date of a moment.
 pub fn utc_date(moment: Timestamp) -> Date {
-    moment.to_zoned(TimeZone::UTC).date()
+    TimeZone::UTC.to_datetime(moment).date()
 }
 
 /// The first moment of a UTC day; the calendar's ends are clamped to jiff's range.
 pub fn day_start(day: Date) -> Timestamp {
-    day.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+    TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
 }
