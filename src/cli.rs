@@ -1,0 +1,2 @@
+//! The command line (placeholder for this worktree).
+pub mod report;
