@@ -1,1 +1,7 @@
-//! t
+//! The one integration binary.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod analysis;
+mod duckdb;
+mod report;
+mod small_lake;

@@ -1,0 +1,233 @@
+//! The analysis: questions of the catalogue, asked of the lake's day files, answered as plain tables.
+//!
+//! A query's header is read ([`header`]), its placeholders are bound ([`bind`]), an [`Engine`] runs it, and its rates
+//! are computed ([`rate`]). Must not know how the day files came to be, nor how an answer is shown.
+
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::range::DayRange;
+
+pub mod bind;
+pub mod catalogue;
+pub mod header;
+pub mod local;
+pub mod rate;
+pub mod table;
+
+use bind::{Arguments, BindError};
+use catalogue::Query;
+use header::Literal;
+use rate::RateError;
+use table::Table;
+
+/// One day's Parquet file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayFile {
+    /// The UTC date of its sessions.
+    pub date: Date,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// What a report reads, and how complete that is.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// The days that were asked for.
+    pub range: DayRange,
+    /// The files of those days that have one, oldest first.
+    pub files: Vec<DayFile>,
+    /// The days of the range that are not complete.
+    pub missing: Vec<Date>,
+    /// When the newest session of the lake was created.
+    pub newest: Option<Timestamp>,
+    /// Whether every day of the range is complete.
+    pub complete: bool,
+    /// What a reader must know about the range, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Something that runs SQL over a table `sessions`.
+pub trait Engine {
+    /// Runs one bound SELECT.
+    ///
+    /// # Errors
+    /// [`EngineError`]; a panic of the engine is one too.
+    fn query(&self, sql: &str) -> Result<Table, EngineError>;
+}
+
+/// An engine's own error, kept as a cause.
+pub type Cause = Box<dyn StdError + Send + Sync>;
+
+/// What went wrong in an engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The SQL itself.
+    #[error("the query cannot be run")]
+    Refused {
+        /// What the engine says.
+        #[source]
+        source: Cause,
+    },
+    /// The engine, whatever the SQL.
+    #[error("the query engine could not be started")]
+    Failed {
+        /// What the system says.
+        #[source]
+        source: Cause,
+    },
+    /// A day file that is no Parquet file or only the beginning of one.
+    #[error("{} is not a whole Parquet file: it was cut off, or is something else", path.display())]
+    NotParquet {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A day file that cannot be read.
+    #[error("{} cannot be read", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system or the engine says.
+        #[source]
+        source: Cause,
+    },
+    /// A panic inside the engine.
+    #[error("the query engine broke off: {message}")]
+    Panicked {
+        /// The panic's words.
+        message: String,
+    },
+    /// A result column that a report cannot hold.
+    #[error("the column `{column}` has the type {found}; cast it to a number, text, a date or a timestamp")]
+    Type {
+        /// The column.
+        column: String,
+        /// Its type, in the engine's words.
+        found: String,
+    },
+    /// A value too large to hold.
+    #[error("the column `{column}` holds a value outside the range of its type")]
+    Range {
+        /// The column.
+        column: String,
+    },
+}
+
+/// A report that could not be answered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnalysisError {
+    /// Its placeholders.
+    #[error("the report `{report}` could not be put together")]
+    Bind {
+        /// The report.
+        report: String,
+        /// What does not fit.
+        #[source]
+        source: BindError,
+    },
+    /// Its run.
+    #[error("the report `{report}` could not be computed")]
+    Engine {
+        /// The report.
+        report: String,
+        /// What the engine says.
+        #[source]
+        source: EngineError,
+    },
+    /// Its rates.
+    #[error("the header of the report `{report}` does not fit its rows")]
+    Rate {
+        /// The report.
+        report: String,
+        /// Which rate and column.
+        #[source]
+        source: RateError,
+    },
+    /// Its key or chart.
+    #[error("the report `{report}` names the {role} column `{column}`, which the result does not have")]
+    Column {
+        /// The report.
+        report: String,
+        /// What the column is for.
+        role: &'static str,
+        /// The column.
+        column: String,
+    },
+    /// A header field that has no meaning yet.
+    #[error("the report `{report}` reads days before the range (`-- before:`), which is not supported yet")]
+    Before {
+        /// The report.
+        report: String,
+    },
+}
+
+/// A report's rows with their meaning.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What was asked.
+    pub query: Query,
+    /// The parameters' values in this run.
+    pub parameters: BTreeMap<String, Literal>,
+    /// The query's columns, then four a rate.
+    pub table: Table,
+}
+
+impl Answer {
+    /// Under how many assessed sessions a row is small, if the query says.
+    pub fn min_sessions(&self) -> Option<i64> {
+        match self.parameters.get(header::MIN_SESSIONS) {
+            Some(Literal::Integer(least)) => Some(*least),
+            _ => None,
+        }
+    }
+
+    /// Whether one of the row's rates rests on too few assessed sessions.
+    pub fn is_small(&self, row: usize) -> bool {
+        self.min_sessions().is_some_and(|least| {
+            let assessed = |rate: &header::Rate| self.table.value(row, &rate.denominator).as_integer();
+            self.query.header.rates.iter().filter_map(assessed).any(|assessed| assessed < least)
+        })
+    }
+}
+
+/// Asks one question of an engine and computes its rates.
+///
+/// # Errors
+/// [`AnalysisError`], which names the report and what does not fit.
+pub fn answer(
+    query: &Query,
+    range: DayRange,
+    given: &Arguments,
+    engine: &dyn Engine,
+) -> Result<Answer, AnalysisError> {
+    let report = || query.name.clone();
+    if query.header.before.is_some() {
+        return Err(AnalysisError::Before { report: report() });
+    }
+    let sql = bind::bind(&query.sql, &query.header, range, given)
+        .map_err(|source| AnalysisError::Bind { report: report(), source })?;
+    let mut table =
+        engine.query(&sql).map_err(|source| AnalysisError::Engine { report: report(), source })?;
+    rate::append(&mut table, &query.header.rates)
+        .map_err(|source| AnalysisError::Rate { report: report(), source })?;
+    let key = query.header.key.iter().map(|column| ("key", column));
+    let chart = query.header.chart.iter().flat_map(|chart| [("chart", &chart.value), ("chart", &chart.by)]);
+    if let Some((role, column)) = key.chain(chart).find(|(_, column)| table.position(column).is_none()) {
+        return Err(AnalysisError::Column { report: report(), role, column: column.clone() });
+    }
+    let bound = |parameter: &header::Parameter| {
+        let value = given.get(&parameter.name).unwrap_or(&parameter.default);
+        (parameter.name.clone(), value.clone())
+    };
+    Ok(Answer {
+        parameters: query.header.parameters.iter().map(bound).collect(),
+        query: query.clone(),
+        table,
+    })
+}

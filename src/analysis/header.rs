@@ -1,0 +1,176 @@
+//! The header of a query file: comment lines that say what the query answers and what its columns mean.
+//!
+//! The header is the run of `--` lines at the top of the file; it ends with the first line that is none. Owns the
+//! grammar and its errors, which name file and line. Must not know how a query is bound, run or shown.
+//!
+//! ```sql
+//! -- title: Threat level by country                      required
+//! -- question: Which countries send …?                   required
+//! -- key: country_code, os_name                          the columns that name a row; absent: one row
+//! -- rate: NAME = numerator / denominator of total       repeatable; three columns of counts
+//! -- chart: bar VALUE by COLUMN                          bar or line
+//! -- parameter: NAME = DEFAULT (MIN..MAX) text           repeatable; 'text' in quotes has no range
+//! -- note: how the figures mislead                       repeatable
+//! -- before: 28d                                         days read before the range
+//! ```
+//! A parameter named `min_sessions` also says under how many counted sessions a row is marked as small.
+
+use std::fmt;
+
+mod parse;
+
+/// The name of the parameter under whose value a rate's denominator counts as small.
+pub const MIN_SESSIONS: &str = "min_sessions";
+
+/// What a query file says about itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// A few words, for headings.
+    pub title: String,
+    /// The question that the rows answer.
+    pub question: String,
+    /// The columns that name a row; none for a query of one row.
+    pub key: Vec<String>,
+    /// The rates over the query's counts, in order.
+    pub rates: Vec<Rate>,
+    /// What is worth drawing.
+    pub chart: Option<Chart>,
+    /// What can be set, in order.
+    pub parameters: Vec<Parameter>,
+    /// How the figures mislead, a sentence each.
+    pub notes: Vec<String>,
+    /// How many days before the range the query reads.
+    pub before: Option<u32>,
+}
+
+/// A declared share: SQL counts, the code divides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rate {
+    /// The rate's column.
+    pub name: String,
+    /// The column that counts what is so.
+    pub numerator: String,
+    /// The column that counts what was assessed.
+    pub denominator: String,
+    /// The column that counts all.
+    pub total: String,
+}
+
+/// What a chart draws.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chart {
+    /// Bars or a line.
+    pub kind: ChartKind,
+    /// The rate or column whose size is drawn.
+    pub value: String,
+    /// The column that names each bar or point.
+    pub by: String,
+}
+
+/// The kinds of chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChartKind {
+    /// One bar a row.
+    Bar,
+    /// One point a row, in the rows' order.
+    Line,
+}
+
+/// Something a user may set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// Its name, without the colon.
+    pub name: String,
+    /// What stands in when nothing is given.
+    pub default: Literal,
+    /// The smallest and largest value; none for text.
+    pub range: Option<(Literal, Literal)>,
+    /// What it does, in words.
+    pub text: String,
+}
+
+/// A value that can be bound into a query.
+#[derive(Debug, Clone, PartialEq, PartialOrd)]
+pub enum Literal {
+    /// A whole number.
+    Integer(i64),
+    /// A double.
+    Number(f64),
+    /// Text, unquoted.
+    Text(String),
+}
+
+/// A header that cannot be understood, with its file and line.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}, line {line}")]
+pub struct HeaderError {
+    file: String,
+    line: usize,
+    #[source]
+    problem: Problem,
+}
+
+/// What is wrong with a header.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A comment line that is no field.
+    #[error("expected `-- field: value`; other comments go below the header, after an empty line")]
+    NoField,
+    /// A field that the grammar does not have.
+    #[error("unknown field `{0}`; known are {known}", known = FIELDS.join(", "))]
+    UnknownField(String),
+    /// A field given twice that may stand once.
+    #[error("`{0}` is given twice")]
+    Twice(&'static str),
+    /// A required field is not there.
+    #[error("the header has no `-- {0}:` line")]
+    Missing(&'static str),
+    /// A field that stands below the header.
+    #[error("`-- {0}:` stands below the header, which ends with the first line that is no comment")]
+    BelowHeader(String),
+    /// A field without a value, or with one of the wrong form.
+    #[error("`{field}` has the form `-- {form}`")]
+    Form {
+        /// The field.
+        field: &'static str,
+        /// How it is written.
+        form: &'static str,
+    },
+    /// Two rates or two parameters of one name.
+    #[error("the name `{0}` is declared twice")]
+    Name(String),
+    /// A default outside its own range.
+    #[error("the default of `{0}` lies outside its range")]
+    Default(String),
+    /// No SQL after the header.
+    #[error("there is no query below the header")]
+    NoQuery,
+}
+
+const FIELDS: [&str; 8] = ["title", "question", "key", "rate", "chart", "parameter", "note", "before"];
+
+impl Header {
+    /// The declared parameter of that name.
+    pub fn parameter(&self, name: &str) -> Option<&Parameter> {
+        self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+}
+
+impl Parameter {
+    /// Whether the value is of the parameter's type and within its range.
+    pub fn accepts(&self, value: &Literal) -> bool {
+        std::mem::discriminant(value) == std::mem::discriminant(&self.default)
+            && self.range.as_ref().is_none_or(|(min, max)| min <= value && value <= max)
+    }
+}
+
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Number(value) => write!(f, "{value}"),
+            Self::Text(value) => f.write_str(value),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The local engine: polars SQL, streaming over exactly the day files it is given. The only polars.
+//!
+//! Owns the table `sessions` as SQL sees it: the declared columns, timestamps as naive UTC, `created_date`. Must
+//! not know what the queries ask.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::DataType as ArrowType;
+use polars::io::HiveOptions;
+use polars::prelude::{
+    DataFrame, DataType, Engine as PolarsEngine, Field, IntoLazy, LazyFrame, PlRefPath, PolarsResult,
+    ScanArgsParquet, Schema, TimeUnit, TimeZone, col,
+};
+use polars::sql::SQLContext;
+
+use super::table::Table;
+use super::{DayFile, Engine, EngineError, bind};
+use crate::session::schema;
+
+mod convert;
+
+/// Four bytes at both ends of every Parquet file.
+const MAGIC: &[u8; 4] = b"PAR1";
+
+/// Polars over a list of day files.
+#[derive(Debug, Clone)]
+pub struct LocalEngine {
+    files: Vec<PathBuf>,
+}
+
+impl LocalEngine {
+    /// An engine whose table `sessions` is the rows of these files; no file at all is an empty table.
+    pub fn new(files: &[DayFile]) -> Self {
+        Self { files: files.iter().map(|file| file.path.clone()).collect() }
+    }
+}
+
+impl Engine for LocalEngine {
+    fn query(&self, sql: &str) -> Result<Table, EngineError> {
+        bind::one_select(sql).map_err(|source| EngineError::Refused { source: Box::new(source) })?;
+        for file in &self.files {
+            check_ends(file)?;
+        }
+        match run(&self.files, sql) {
+            Err(error) if self.files.is_empty() => Err(error),
+            Err(error) => Err(self.blame(sql, error)),
+            done => done,
+        }
+    }
+}
+
+impl LocalEngine {
+    /// Polars does not always say which file it tripped on: a query that also fails over no file is itself at
+    /// fault, else the first file on which it fails alone.
+    fn blame(&self, sql: &str, error: EngineError) -> EngineError {
+        if run(&[], sql).is_err() {
+            return error;
+        }
+        let alone = |file: &PathBuf| run(std::slice::from_ref(file), sql).is_err();
+        match self.files.iter().find(|file| alone(file)) {
+            Some(path) => EngineError::File { path: path.clone(), source: Box::new(error) },
+            None => error,
+        }
+    }
+}
+
+fn run(files: &[PathBuf], sql: &str) -> Result<Table, EngineError> {
+    let frame = guarded(|| collect(files, sql))?;
+    convert::table(&frame.map_err(|source| EngineError::Refused { source: Box::new(source) })?)
+}
+
+/// Does the work on a thread of its own, where a panic of the engine ends that thread only.
+fn guarded<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, EngineError> {
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .name("analysis".into())
+            // The SQL parser and planner recurse: deep queries need a deep stack.
+            .stack_size(64 << 20)
+            .spawn_scoped(scope, work)
+            .map_err(|source| EngineError::Failed { source: Box::new(source) })?
+            .join()
+            .map_err(|panic| EngineError::Panicked { message: panic_text(panic.as_ref()) })
+    })
+}
+
+fn collect(files: &[PathBuf], sql: &str) -> PolarsResult<DataFrame> {
+    let mut context = SQLContext::new();
+    context.register("sessions", sessions(files)?);
+    // One SELECT has one result; only sinks have several.
+    Ok(context.execute(sql)?.collect_with_engine(PolarsEngine::Streaming)?.unwrap_single())
+}
+
+/// The table `sessions`: the files' columns as declared, every moment as naive UTC, and `created_date`.
+fn sessions(files: &[PathBuf]) -> PolarsResult<LazyFrame> {
+    let declared = declared();
+    let scan = if files.is_empty() {
+        DataFrame::empty_with_schema(&declared).lazy()
+    } else {
+        let paths =
+            files.iter().map(|path| PlRefPath::try_from_path(path)).collect::<PolarsResult<Vec<_>>>()?;
+        let args = ScanArgsParquet {
+            schema: Some(Arc::new(declared.clone())),
+            // Day files of an older schema lack the newer columns.
+            allow_missing_columns: true,
+            glob: false,
+            cache: false,
+            hive_options: HiveOptions::new_disabled(),
+            ..ScanArgsParquet::default()
+        };
+        LazyFrame::scan_parquet_files(paths.into(), args)?
+    };
+    let naive = DataType::Datetime(TimeUnit::Milliseconds, None);
+    let mut moments: Vec<_> = declared
+        .iter()
+        .filter(|(_, data_type)| matches!(data_type, DataType::Datetime(..)))
+        .map(|(name, _)| col(name.clone()).cast(naive.clone()))
+        .collect();
+    // A day file holds the sessions whose `created_at` lies on that UTC date: the path says nothing more, and a
+    // lake below a folder that looks like `key=value` would confuse a reader of paths.
+    moments.push(col("created_at").cast(naive.clone()).cast(DataType::Date).alias("created_date"));
+    Ok(scan.with_columns(moments))
+}
+
+/// The day files' columns in polars' types.
+fn declared() -> Schema {
+    let fields = schema::schema();
+    fields
+        .fields()
+        .iter()
+        .map(|field| {
+            let data_type = match field.data_type() {
+                ArrowType::Boolean => DataType::Boolean,
+                ArrowType::Float64 => DataType::Float64,
+                ArrowType::Timestamp(..) => DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC)),
+                _ => DataType::String,
+            };
+            Field::new(field.name().as_str().into(), data_type)
+        })
+        .collect()
+}
+
+/// Tells a file that is gone, cut off or no Parquet apart before the engine trips on it.
+fn check_ends(path: &Path) -> Result<(), EngineError> {
+    let ends = || -> std::io::Result<bool> {
+        let mut file = File::open(path)?;
+        let mut head = [0; 4];
+        let mut tail = [0; 4];
+        // The shortest Parquet file: magic, footer length, magic.
+        if file.metadata()?.len() < 12 {
+            return Ok(false);
+        }
+        file.read_exact(&mut head)?;
+        file.seek(SeekFrom::End(-4))?;
+        file.read_exact(&mut tail)?;
+        Ok(&head == MAGIC && &tail == MAGIC)
+    };
+    match ends() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(EngineError::NotParquet { path: path.to_owned() }),
+        Err(source) => Err(EngineError::File { path: path.to_owned(), source: Box::new(source) }),
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason given".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_engine_is_an_error_with_its_words() {
+        let error = guarded(|| panic!("index {} out of bounds", 3)).map(|()| ()).unwrap_err();
+        assert_eq!(error.to_string(), "the query engine broke off: index 3 out of bounds");
+    }
+
+    #[test]
+    fn only_the_columns_that_are_asked_for_are_read() {
+        let mut context = SQLContext::new();
+        let file = PathBuf::from("/nowhere/created_date=2026-11-20/sessions.parquet");
+        context.register("sessions", sessions(&[file]).unwrap());
+        let query = "SELECT EXTRACT(HOUR FROM created_at) AS hour, COUNT(is_vpn) FROM sessions GROUP BY 1";
+        let plan = context.execute(query).unwrap().explain(true).unwrap();
+        assert!(plan.contains("PROJECT 2/41 COLUMNS"), "{plan}");
+    }
+}

@@ -1,0 +1,275 @@
+//! `report`: the catalogue's reports over a range of days, on standard output or as one file each.
+//!
+//! Owns the command's flags and where pages go. What there is to read is handed in as a [`Scope`]; must not know
+//! the lake.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::analysis::bind::Arguments;
+use crate::analysis::catalogue::{Catalogue, Query, UnknownReport};
+use crate::analysis::header::HeaderError;
+use crate::analysis::local::LocalEngine;
+use crate::analysis::{self, AnalysisError, Scope};
+use crate::range::{Backwards, DayRange};
+use crate::report::json::Json;
+use crate::report::terminal::Terminal;
+use crate::report::{Page, Renderer};
+
+/// The flags of `report`; `run` has them too.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// Reports by name; all of them if none is named
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+
+    /// How many days, ending with --until or else with the last complete day
+    #[arg(long, value_name = "DAYS", default_value = "28d", value_parser = parse_days, conflicts_with = "since",
+          help_heading = "Range")]
+    pub last: u32,
+
+    /// The first day, UTC, included
+    #[arg(long, value_name = "DATE", value_parser = parse_date, help_heading = "Range")]
+    pub since: Option<Date>,
+
+    /// The last day, UTC, included [default: the last complete day]
+    #[arg(long, value_name = "DATE", value_parser = parse_date, help_heading = "Range")]
+    pub until: Option<Date>,
+
+    /// End with today, though it is not over; marked as incomplete
+    #[arg(long, conflicts_with = "until", help_heading = "Range")]
+    pub include_today: bool,
+
+    /// How the reports look
+    #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
+    pub format: Format,
+
+    /// Write one file a report into this folder and print their paths
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+}
+
+/// The formats of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables to read
+    Terminal,
+    /// One document for other programs, never cut
+    Json,
+}
+
+/// Which days were asked for; the last complete day is the lake's to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Days {
+    /// So many days, ending with the last complete one, or with today.
+    Last {
+        /// How many.
+        days: u32,
+        /// Whether today ends them.
+        include_today: bool,
+    },
+    /// From a day to the last complete one, or to today.
+    Since {
+        /// The first day.
+        since: Date,
+        /// Whether today ends them.
+        include_today: bool,
+    },
+    /// Exactly these.
+    Range(DayRange),
+}
+
+impl Days {
+    /// The range, given the last complete day of the lake and today's date, both UTC.
+    ///
+    /// # Errors
+    /// [`Backwards`] if `--since` lies after the day that ends the range.
+    pub fn resolve(self, last_complete: Date, today: Date) -> Result<DayRange, Backwards> {
+        let end = |include_today| if include_today { today } else { last_complete };
+        match self {
+            Self::Last { days, include_today } => Ok(DayRange::ending(end(include_today), days)),
+            Self::Since { since, include_today } => DayRange::new(since, end(include_today)),
+            Self::Range(range) => Ok(range),
+        }
+    }
+}
+
+/// What `report` does once its flags are understood.
+#[derive(Debug, Clone)]
+pub struct ReportOptions {
+    /// The reports, in order.
+    pub queries: Vec<Query>,
+    /// How they look.
+    pub format: Format,
+    /// The folder for one file a report; none for standard output.
+    pub output: Option<PathBuf>,
+    /// The terminal that standard output is, if it is one: its width and whether it takes colour.
+    pub terminal: Terminal,
+    /// The moment that the page bears.
+    pub generated_at: Timestamp,
+}
+
+/// A report that was not given.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// A name that the catalogue does not have: wrong usage.
+    #[error(transparent)]
+    UnknownReport(#[from] UnknownReport),
+    /// A range that ends before it begins: wrong usage.
+    #[error(transparent)]
+    Backwards(#[from] Backwards),
+    /// A query file whose header is none.
+    #[error("the catalogue cannot be read")]
+    Header(#[from] HeaderError),
+    /// The folder for the reports.
+    #[error("{} cannot be made the folder for the reports{hint}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is in its place, in words, or nothing.
+        hint: &'static str,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// One of the files.
+    #[error("{} cannot be written", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// Standard output.
+    #[error("standard output cannot be written")]
+    Output(#[source] io::Error),
+    /// One of the reports.
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
+}
+
+impl ReportArgs {
+    /// Turns the flags into options and the days that were asked for.
+    ///
+    /// # Errors
+    /// [`ReportError::UnknownReport`] or [`ReportError::Backwards`].
+    pub fn into_options(
+        self,
+        terminal: Terminal,
+        generated_at: Timestamp,
+    ) -> Result<(ReportOptions, Days), ReportError> {
+        let Self { names, last, since, until, include_today, format, output } = self;
+        let queries = Catalogue::built_in()?.select(&names)?;
+        let days = match (since, until) {
+            (Some(since), Some(until)) => Days::Range(DayRange::new(since, until)?),
+            (None, Some(until)) => Days::Range(DayRange::ending(until, last)),
+            (Some(since), None) => Days::Since { since, include_today },
+            (None, None) => Days::Last { days: last, include_today },
+        };
+        Ok((ReportOptions { queries, format, output, terminal, generated_at }, days))
+    }
+}
+
+impl ReportOptions {
+    /// Makes the folder for the reports, if there is to be one: before any slow work.
+    ///
+    /// # Errors
+    /// [`ReportError::Folder`] if a file is in its place or it cannot be made.
+    pub fn prepare(&self) -> Result<(), ReportError> {
+        let Some(path) = &self.output else { return Ok(()) };
+        fs::create_dir_all(path).map_err(|source| {
+            let hint = if path.is_file() { ": it is a file" } else { "" };
+            ReportError::Folder { path: path.clone(), hint, source }
+        })
+    }
+}
+
+/// Computes the reports over the scope's files and writes them to `out`, or to files whose paths go to `out`.
+///
+/// # Errors
+/// [`ReportError`]. That nobody reads `out` any more is none.
+pub fn render(options: &ReportOptions, scope: &Scope, out: &mut dyn Write) -> Result<(), ReportError> {
+    options.prepare()?;
+    let engine = LocalEngine::new(&scope.files);
+    let none = Arguments::new();
+    let ask = |query| analysis::answer(query, scope.range, &none, &engine);
+    let answers = options.queries.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
+    let page = Page { generated_at: options.generated_at, scope, answers: &answers };
+    let Some(folder) = &options.output else {
+        return sent(renderer(options.format, options.terminal).render(&page, out));
+    };
+    // A file's reader has another screen than whoever runs the command.
+    let renderer = renderer(options.format, Terminal::default());
+    for answer in &answers {
+        let one = Page { answers: std::slice::from_ref(answer), ..page };
+        let path = folder.join(format!("{}.{}", answer.query.name, renderer.extension()));
+        let mut bytes = Vec::new();
+        let written = renderer.render(&one, &mut bytes).and_then(|()| replace(&path, &bytes));
+        written.map_err(|source| ReportError::File { path: path.clone(), source })?;
+        sent(writeln!(out, "{}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn renderer(format: Format, terminal: Terminal) -> Box<dyn Renderer> {
+    match format {
+        Format::Terminal => Box::new(terminal),
+        Format::Json => Box::new(Json),
+    }
+}
+
+/// A reader that went away (`| head`) has what it wanted.
+fn sent(written: io::Result<()>) -> Result<(), ReportError> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(ReportError::Output),
+    }
+}
+
+/// Puts a whole file in place, so that nobody reads half of one.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".partial");
+    let partial = path.with_file_name(name);
+    let placed = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path));
+    placed.inspect_err(|_| drop(fs::remove_file(&partial)))
+}
+
+/// A flag's value that is not understood.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// No date.
+    #[error("it is not a date of the form YYYY-MM-DD")]
+    Date,
+    /// No number of days.
+    #[error("it is not a number of days such as 28d")]
+    Days,
+}
+
+/// Reads a date as people write it, and nothing more.
+///
+/// # Errors
+/// [`ValueError::Date`].
+pub fn parse_date(text: &str) -> Result<Date, ValueError> {
+    // jiff would take a date with a time too.
+    let date = text.parse().ok().filter(|date: &Date| date.to_string() == text);
+    date.ok_or(ValueError::Date)
+}
+
+/// Reads a number of days: `28d` or `28`, at least one.
+///
+/// # Errors
+/// [`ValueError::Days`].
+pub fn parse_days(text: &str) -> Result<u32, ValueError> {
+    let days = text.strip_suffix('d').unwrap_or(text).parse().ok();
+    days.filter(|days| (1..=36_500).contains(days)).ok_or(ValueError::Days)
+}

@@ -1,0 +1,38 @@
+//! Reports: answers of the analysis as pages for a terminal or for other programs.
+//!
+//! Owns how figures look. One trait, [`Renderer`], for every format; the text formats share the cells of
+//! [`layout`] and the escaping of [`text`]. Must not know which engine answered, nor where the page goes.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+
+use crate::analysis::{Answer, Scope};
+
+pub mod json;
+pub mod layout;
+pub mod terminal;
+pub mod text;
+
+/// What is shown together: answers over one range.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// When the page was made.
+    pub generated_at: Timestamp,
+    /// What was read, and how complete that is.
+    pub scope: &'a Scope,
+    /// The reports, in order.
+    pub answers: &'a [Answer],
+}
+
+/// A format.
+pub trait Renderer {
+    /// The ending of a file in this format, without the dot.
+    fn extension(&self) -> &'static str;
+
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// Whatever `out` answers.
+    fn render(&self, page: &Page<'_>, out: &mut dyn Write) -> io::Result<()>;
+}

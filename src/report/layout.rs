@@ -1,0 +1,221 @@
+//! An answer as cells that are ready to be read: which columns, which rows, what each cell says.
+//!
+//! Shared by the text formats; the cells are not yet escaped for any of them. Must not know widths or colours.
+
+use crate::analysis::Answer;
+use crate::analysis::header::{ChartKind, Rate};
+use crate::analysis::rate::{HIGH, LOW, UNKNOWN};
+use crate::analysis::table::{Type, Value};
+
+use super::text;
+
+/// What stands where nothing is known.
+pub const NOTHING: &str = "–";
+/// What names a row whose key is null.
+pub const NO_KEY: &str = "(unknown)";
+
+/// An answer's cells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    /// Figures about the whole answer: label, figure.
+    pub facts: Vec<(String, String)>,
+    /// The columns, in order.
+    pub columns: Vec<Heading>,
+    /// The rows, in order, one cell a column.
+    pub rows: Vec<Row>,
+}
+
+/// A column's head.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heading {
+    /// Its words.
+    pub label: String,
+    /// What its cells say.
+    pub role: Role,
+    /// Whether its cells are figures, to be aligned at their end.
+    pub figures: bool,
+}
+
+/// What the cells of a column say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Which row it is.
+    Key,
+    /// Words about the row.
+    Words,
+    /// A figure of the query that no rate shows.
+    Figure,
+    /// A rate.
+    Share,
+    /// A rate's interval.
+    Interval,
+    /// A rate's numerator and denominator.
+    Counts,
+    /// How many were not assessed.
+    Unknown,
+}
+
+/// One row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// What it says, one cell a column.
+    pub cells: Vec<String>,
+    /// Whether too few were assessed for its rate to say much.
+    pub small: bool,
+    /// The value to draw, if the answer has one and the row is not small.
+    pub bar: Option<f64>,
+}
+
+impl Layout {
+    /// Lays an answer out. One row with rates is turned on its side: a line a rate.
+    pub fn new(answer: &Answer) -> Self {
+        let sideways = answer.query.header.key.is_empty()
+            && answer.table.rows.len() == 1
+            && !answer.query.header.rates.is_empty();
+        let mut layout = if sideways { sideways_layout(answer) } else { upright(answer) };
+        layout.drop_idle();
+        layout
+    }
+
+    /// Leaves out the columns that say nothing: no unknown anywhere.
+    fn drop_idle(&mut self) {
+        for at in (0..self.columns.len()).rev() {
+            let idle = |row: &Row| row.cells[at] == "0" || row.cells[at] == NOTHING;
+            if self.columns[at].role == Role::Unknown && self.rows.iter().all(idle) {
+                self.columns.remove(at);
+                for row in &mut self.rows {
+                    row.cells.remove(at);
+                }
+            }
+        }
+    }
+}
+
+/// The columns that no rate shows, and so stand for themselves.
+fn plain_columns(answer: &Answer) -> impl Iterator<Item = usize> + '_ {
+    let rates = &answer.query.header.rates;
+    let shown = |name: &str| {
+        rates.iter().any(|rate| {
+            [&rate.name, &rate.numerator, &rate.denominator, &rate.total].iter().any(|shown| *shown == name)
+                || [LOW, HIGH, UNKNOWN]
+                    .iter()
+                    .any(|end| name.strip_suffix(end).is_some_and(|name| name == rate.name))
+        })
+    };
+    (0..answer.table.columns.len()).filter(move |at| {
+        let name = &answer.table.columns[*at].name;
+        !shown(name) || answer.query.header.key.contains(name)
+    })
+}
+
+fn upright(answer: &Answer) -> Layout {
+    let table = &answer.table;
+    let header = &answer.query.header;
+    let plain: Vec<usize> = plain_columns(answer).collect();
+    let mut columns: Vec<Heading> = Vec::new();
+    for at in &plain {
+        let column = &table.columns[*at];
+        let figures = matches!(column.data_type, Type::Integer | Type::Number);
+        let role = match figures {
+            _ if header.key.contains(&column.name) => Role::Key,
+            true => Role::Figure,
+            false => Role::Words,
+        };
+        columns.push(Heading { label: text::label(&column.name), role, figures });
+    }
+    let several = header.rates.len() > 1;
+    for rate in &header.rates {
+        let short = rate_label(rate);
+        let of = |label: &str| if several { format!("{short} {label}") } else { text::label(label) };
+        let counts =
+            format!("{} of {}", text::label(&rate.numerator), lower(&text::label(&rate.denominator)));
+        columns.extend(rate_headings([text::label(&rate.name), of("95 % interval"), counts, of("unknown")]));
+    }
+    let drawn = header.chart.as_ref().filter(|chart| chart.kind == ChartKind::Bar);
+    let rows = (0..table.rows.len()).map(|row| {
+        let small = answer.is_small(row);
+        let mut cells: Vec<String> = Vec::with_capacity(columns.len());
+        for (at, heading) in plain.iter().zip(&columns) {
+            let null = if heading.role == Role::Key { NO_KEY } else { NOTHING };
+            cells.push(cell(&table.rows[row][*at], null));
+        }
+        for rate in &header.rates {
+            cells.extend(rate_cells(answer, row, rate));
+        }
+        let value = drawn.and_then(|chart| table.value(row, &chart.value).as_number());
+        Row { cells, small, bar: value.filter(|_| !small) }
+    });
+    let rows = rows.collect();
+    Layout { facts: Vec::new(), columns, rows }
+}
+
+fn sideways_layout(answer: &Answer) -> Layout {
+    let table = &answer.table;
+    let rates = &answer.query.header.rates;
+    let hidden =
+        |name: &String| rates.iter().any(|rate| [&rate.numerator, &rate.denominator].contains(&name));
+    let totals = rates.iter().map(|rate| &rate.total).filter(|total| !hidden(total));
+    let mut facts: Vec<&String> = totals.collect();
+    facts.extend(plain_columns(answer).map(|at| &table.columns[at].name));
+    facts.dedup();
+    let facts = facts.iter().map(|name| (text::label(name), cell(table.value(0, name), NOTHING))).collect();
+    let mut columns = vec![Heading { label: "Rate".to_owned(), role: Role::Key, figures: false }];
+    let counts = rates.first().map(|rate| text::label(&rate.total)).unwrap_or_default();
+    columns.extend(rate_headings([
+        "Share".to_owned(),
+        "95 % interval".to_owned(),
+        counts,
+        "Unknown".to_owned(),
+    ]));
+    let rows = rates.iter().map(|rate| {
+        let mut cells = vec![rate_label(rate)];
+        cells.extend(rate_cells(answer, 0, rate));
+        Row { cells, small: answer.is_small(0), bar: table.value(0, &rate.name).as_number() }
+    });
+    let rows = rows.collect();
+    Layout { facts, columns, rows }
+}
+
+fn rate_label(rate: &Rate) -> String {
+    text::label(rate.name.strip_suffix("_rate").unwrap_or(&rate.name))
+}
+
+fn lower(label: &str) -> String {
+    // "VPN known" keeps its capitals, "Assessed" does not.
+    let rest = label.chars().skip(1);
+    if rest.clone().next().is_some_and(char::is_uppercase) { label.to_owned() } else { label.to_lowercase() }
+}
+
+fn rate_headings(labels: [String; 4]) -> impl Iterator<Item = Heading> {
+    let roles = [Role::Share, Role::Interval, Role::Counts, Role::Unknown];
+    labels.into_iter().zip(roles).map(|(label, role)| Heading { label, role, figures: true })
+}
+
+fn rate_cells(answer: &Answer, row: usize, rate: &Rate) -> [String; 4] {
+    let table = &answer.table;
+    let ends = [LOW, HIGH].map(|end| table.value(row, &format!("{}{end}", rate.name)).as_number());
+    let counts = [&rate.numerator, &rate.denominator].map(|name| table.value(row, name).as_integer());
+    let nothing = || NOTHING.to_owned();
+    [
+        table.value(row, &rate.name).as_number().map_or_else(nothing, text::percent),
+        if let [Some(low), Some(high)] = ends { text::interval(low, high) } else { nothing() },
+        match counts {
+            [Some(hits), Some(of)] => format!("{} of {}", text::count(hits), text::count(of)),
+            _ => nothing(),
+        },
+        cell(table.value(row, &format!("{}{UNKNOWN}", rate.name)), NOTHING),
+    ]
+}
+
+/// What a value looks like; `null` stands for nothing known.
+pub fn cell(value: &Value, null: &str) -> String {
+    match value {
+        Value::Null => null.to_owned(),
+        Value::Integer(value) => text::count(*value),
+        Value::Number(value) => format!("{value:.2}"),
+        Value::Text(value) => value.clone(),
+        Value::Boolean(value) => if *value { "yes" } else { "no" }.to_owned(),
+        Value::Date(day) => day.to_string(),
+        Value::Timestamp(moment) => moment.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    }
+}

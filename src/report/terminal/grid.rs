@@ -1,0 +1,222 @@
+//! The table itself: which columns fit, how wide the bars are, and one block a row where no table fits.
+
+use std::io::{self, Write};
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::report::layout::{Layout, Role, Row};
+use crate::report::text;
+
+use super::{Ink, Terminal};
+
+/// Blank columns between two columns of the table.
+const GAP: usize = 2;
+/// The shortest bar worth drawing, and the longest.
+const BAR: std::ops::RangeInclusive<usize> = 8..=24;
+/// How wide a column of words may be: the first of these that leaves room for the rest.
+const WORDS: [usize; 5] = [28, 22, 18, 14, 10];
+
+/// Which columns are shown, and how.
+struct Grid {
+    columns: Vec<usize>,
+    /// Characters of a bar; none without bars.
+    bar: Option<usize>,
+    /// How wide words may be.
+    words: usize,
+}
+
+impl Terminal {
+    /// Writes the rows and returns the labels of the columns that did not fit.
+    pub(super) fn table(&self, layout: &Layout, out: &mut dyn Write) -> io::Result<Vec<String>> {
+        let rows: Vec<Row> = layout.rows.iter().take(self.rows).map(harmless).collect();
+        let Some(grid) = self.choose(layout, &rows) else {
+            for row in &rows {
+                self.block(layout, row, out)?;
+            }
+            return Ok(Vec::new());
+        };
+        self.draw(layout, &rows, &grid, out)?;
+        let left_out = (0..layout.columns.len()).filter(|at| !grid.columns.contains(at));
+        Ok(left_out.map(|at| layout.columns[at].label.clone()).collect())
+    }
+
+    /// The richest grid that fits: bars before figures that no rate shows, long words before short ones.
+    fn choose(&self, layout: &Layout, rows: &[Row]) -> Option<Grid> {
+        let drawn = rows.iter().any(|row| row.bar.is_some_and(|value| value > 0.0));
+        let with = WORDS[..4].iter().filter(|_| drawn).map(|words| (*words, true));
+        let attempts = with.chain(WORDS.iter().map(|words| (*words, false)));
+        for (words, bars) in attempts {
+            let width = |at: usize| column_width(layout, rows, at, words);
+            let is_figure = |at: &usize| layout.columns[*at].role == Role::Figure;
+            let (figures, mut columns): (Vec<usize>, Vec<usize>) =
+                (0..layout.columns.len()).partition(is_figure);
+            let mut used = columns.iter().map(|at| width(*at) + GAP).sum::<usize>().saturating_sub(GAP);
+            if bars {
+                used += GAP + BAR.start();
+            }
+            if used > self.width || columns.is_empty() && figures.is_empty() {
+                continue;
+            }
+            for at in figures {
+                let gap = if columns.is_empty() { 0 } else { GAP };
+                if used + gap + width(at) > self.width {
+                    break;
+                }
+                used += gap + width(at);
+                columns.push(at);
+            }
+            if columns.is_empty() {
+                continue;
+            }
+            columns.sort_unstable();
+            let bar = bars.then(|| (BAR.start() + self.width - used).min(*BAR.end()));
+            return Some(Grid { columns, bar, words });
+        }
+        None
+    }
+
+    fn draw(&self, layout: &Layout, rows: &[Row], grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
+        let most = rows.iter().filter_map(|row| row.bar).fold(0.0, f64::max);
+        let share = grid.columns.iter().position(|at| layout.columns[*at].role == Role::Share);
+        // Beside the share that they draw, else at the end.
+        let bars = grid.bar.map(|length| (share.map_or(grid.columns.len(), |at| at + 1), length));
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        let narrowest = |at: &usize| widest_cell(layout, rows, *at, grid.words);
+        let mut head: Vec<String> =
+            grid.columns.iter().map(|at| stacked(&layout.columns[*at].label, narrowest(at))).collect();
+        let height = head.iter().map(|label| label.lines().count()).max().unwrap_or(1);
+        // Heads stand on the rule, not under the ceiling.
+        for label in &mut head {
+            *label = "\n".repeat(height - label.lines().count()) + label;
+        }
+        if let Some((at, _)) = bars {
+            head.insert(at, String::new());
+        }
+        table.set_header(&head);
+        for row in rows {
+            let mut cells: Vec<String> =
+                grid.columns.iter().map(|at| shown(layout, row, *at, grid.words).into_owned()).collect();
+            if let Some((at, length)) = bars {
+                cells.insert(at, row.bar.map(|value| bar(value, most, length)).unwrap_or_default());
+            }
+            table.add_row(cells);
+        }
+        for (place, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, GAP as u16));
+            let at = match bars {
+                Some((bar, _)) if place == bar => continue,
+                Some((bar, _)) if place > bar => grid.columns[place - 1],
+                _ => grid.columns[place],
+            };
+            if layout.columns[at].figures {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+        let wide = lines.iter().map(|line| text::width(line)).max().unwrap_or(0).min(self.width);
+        for (at, line) in lines.iter().enumerate() {
+            if at == height {
+                writeln!(out, "{}", self.ink(Ink::Dim, &"─".repeat(wide)))?;
+            }
+            let line = match at.checked_sub(height) {
+                None => self.ink(Ink::Bold, line),
+                Some(row) if rows.get(row).is_some_and(|row| row.small) => self.ink(Ink::Dim, line),
+                Some(_) => self.tint(line),
+            };
+            writeln!(out, "{line}")?;
+        }
+        Ok(())
+    }
+
+    /// One row as a block: what it is, then its figures in as many lines as they need.
+    fn block(&self, layout: &Layout, row: &Row, out: &mut dyn Write) -> io::Result<()> {
+        let of = |roles: &'static [Role]| {
+            let wanted = move |at: &usize| roles.contains(&layout.columns[*at].role);
+            (0..layout.columns.len()).filter(wanted)
+        };
+        let mut name: Vec<String> = of(&[Role::Key, Role::Words]).map(|at| row.cells[at].clone()).collect();
+        if row.small
+            && let Some(first) = name.first_mut()
+        {
+            first.push_str(" *");
+        }
+        let sideways = layout.columns.iter().filter(|column| column.role == Role::Share).count() == 1
+            && layout.columns.first().is_some_and(|column| column.label == "Rate");
+        let mut parts: Vec<String> = Vec::new();
+        for at in 0..layout.columns.len() {
+            let (label, cell) = (&layout.columns[at].label, &row.cells[at]);
+            match layout.columns[at].role {
+                Role::Key | Role::Words => {}
+                Role::Share if sideways => parts.push(cell.clone()),
+                Role::Share | Role::Figure => parts.push(format!("{} {cell}", text::visible(label))),
+                Role::Interval | Role::Counts => parts.push(cell.clone()),
+                Role::Unknown => parts.push(format!("{cell} unknown")),
+            }
+        }
+        let names: Vec<&str> = name.iter().map(String::as_str).collect();
+        for line in text::fill(&names, " · ", self.width) {
+            writeln!(out, "{}", self.ink(Ink::Bold, &line))?;
+        }
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        for line in text::fill(&parts, " · ", self.width - 2) {
+            writeln!(out, "  {line}")?;
+        }
+        Ok(())
+    }
+
+    /// Colours the bars of a line.
+    fn tint(&self, line: &str) -> String {
+        let (Some(first), true) = (line.find(is_bar), self.colour) else { return line.to_owned() };
+        let length = line[first..].find(|c| !is_bar(c)).unwrap_or(line.len() - first);
+        let (before, rest) = line.split_at(first);
+        let (bar, after) = rest.split_at(length);
+        format!("{before}{}{after}", self.ink(Ink::Bar, bar))
+    }
+}
+
+fn is_bar(c: char) -> bool {
+    ('\u{2588}'..='\u{258f}').contains(&c)
+}
+
+/// The row with every cell made harmless and the small mark set.
+fn harmless(row: &Row) -> Row {
+    Row { cells: row.cells.iter().map(|cell| text::visible(cell).into_owned()).collect(), ..row.clone() }
+}
+
+/// A cell as it stands in the grid: words cut, a small row's share marked.
+fn shown<'a>(layout: &Layout, row: &'a Row, at: usize, words: usize) -> std::borrow::Cow<'a, str> {
+    match layout.columns[at].role {
+        Role::Share if row.small => format!("* {}", row.cells[at]).into(),
+        Role::Key | Role::Words => text::cut(&row.cells[at], words),
+        _ => row.cells[at].as_str().into(),
+    }
+}
+
+fn widest_cell(layout: &Layout, rows: &[Row], at: usize, words: usize) -> usize {
+    rows.iter().map(|row| text::width(&shown(layout, row, at, words))).max().unwrap_or(0)
+}
+
+fn column_width(layout: &Layout, rows: &[Row], at: usize, words: usize) -> usize {
+    let cells = widest_cell(layout, rows, at, words);
+    let head = stacked(&layout.columns[at].label, cells);
+    head.lines().map(text::width).max().unwrap_or(0).max(cells)
+}
+
+/// A head in as few lines as its column's cells allow, broken at spaces only.
+fn stacked(label: &str, cells: usize) -> String {
+    let label = text::visible(label);
+    let longest = label.split(' ').map(text::width).max().unwrap_or(0);
+    text::wrap(&label, cells.max(longest)).join("\n")
+}
+
+/// A bar of at most `length` characters, in eighths of one; what is not zero is always seen.
+fn bar(value: f64, most: f64, length: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    if value <= 0.0 || most <= 0.0 {
+        return String::new();
+    }
+    // At most 8 × 24, and at least 1.
+    let eighths = ((value / most * length as f64 * 8.0).round() as usize).clamp(1, length * 8);
+    "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
+}

@@ -1,0 +1,143 @@
+//! Text that people read: hostile values made harmless, figures in their usual form, lines of a width.
+//!
+//! [`visible`] is the first step of every format that a person's screen interprets; formats with characters of
+//! their own (HTML, Markdown, CSV) escape those afterwards. Must not know tables or terminals.
+
+use std::borrow::Cow;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// The value with every character that steers a screen written out as `\u{…}`: control characters (and with them
+/// escape sequences), marks that reorder text, and characters that cannot be seen.
+pub fn visible(value: &str) -> Cow<'_, str> {
+    if !value.contains(steers) {
+        return Cow::Borrowed(value);
+    }
+    let mut shown = String::with_capacity(value.len() + 16);
+    for c in value.chars() {
+        if steers(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a character does something to a screen other than being seen on it. The joiners U+200C and U+200D are
+/// left: scripts and emoji need them.
+pub fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}'       // marks, the zero-width space
+            | '\u{2028}'..='\u{202e}'                              // line ends, embeddings, overrides
+            | '\u{2060}'..='\u{206f}'                              // invisible operators, isolates
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}'                 // byte order mark, annotations
+            | '\u{e0000}'..='\u{e007f}') // tags
+}
+
+/// How many columns of a terminal the text takes.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The text cut to a width, with `…` where it was cut.
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if width(text) <= most {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::new();
+    let mut used = 1;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > most {
+            break;
+        }
+        kept.push(c);
+    }
+    kept.push('…');
+    Cow::Owned(kept)
+}
+
+/// The text in lines of at most that width, broken at spaces where there are any.
+pub fn wrap(text: &str, most: usize) -> Vec<String> {
+    let parts: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+    fill(&parts, " ", most)
+}
+
+/// The parts in lines of at most that width, never broken inside a part that fits one line by itself.
+pub fn fill(parts: &[&str], separator: &str, most: usize) -> Vec<String> {
+    let most = most.max(1);
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        if let Some(line) = lines.last_mut()
+            && width(line) + width(separator) + width(part) <= most
+        {
+            line.push_str(separator);
+            line.push_str(part);
+            continue;
+        }
+        let mut rest = String::new();
+        for c in part.chars() {
+            if width(&rest) + c.width().unwrap_or(0) > most {
+                lines.push(std::mem::take(&mut rest));
+            }
+            rest.push(c);
+        }
+        lines.push(rest);
+    }
+    lines
+}
+
+/// A whole number with thousands apart: `12,345`.
+pub fn count(value: i64) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut shown = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    if value < 0 { format!("-{shown}") } else { shown }
+}
+
+/// A share as a percentage with one decimal: `6.5 %`. A share that is not 0 or 1 is never shown as if it were.
+pub fn percent(share: f64) -> String {
+    format!("{} %", bare_percent(share))
+}
+
+/// An interval of shares in percent: `[5.8–7.3]`.
+pub fn interval(low: f64, high: f64) -> String {
+    format!("[{:.1}–{:.1}]", low * 100.0, high * 100.0)
+}
+
+fn bare_percent(share: f64) -> String {
+    if share > 0.0 && share < 0.000_5 {
+        "<0.1".to_owned()
+    } else if share < 1.0 && share >= 0.999_5 {
+        ">99.9".to_owned()
+    } else {
+        format!("{:.1}", share * 100.0)
+    }
+}
+
+/// A column's name in words: `vpn_rate` is `VPN rate`.
+pub fn label(name: &str) -> String {
+    let mut words: Vec<String> = name.split('_').map(word).collect();
+    if let Some(first) = words.first_mut() {
+        let mut chars = first.chars();
+        if let Some(initial) = chars.next() {
+            *first = initial.to_uppercase().chain(chars).collect();
+        }
+    }
+    words.join(" ")
+}
+
+fn word(word: &str) -> String {
+    match word {
+        "vpn" | "ip" | "os" | "gps" | "id" | "sdk" | "isp" => word.to_uppercase(),
+        "tor" => "Tor".to_owned(),
+        other => visible(other).into_owned(),
+    }
+}

@@ -1,0 +1,131 @@
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::json;
+use session_risk::analysis::local::LocalEngine;
+use session_risk::analysis::table::{Table, Type, Value};
+use session_risk::analysis::{DayFile, Engine};
+
+use super::chain;
+use crate::small_lake::{SmallLake, write};
+
+fn query(files: &[DayFile], sql: &str) -> Result<Table, String> {
+    LocalEngine::new(files).query(sql).map_err(|error| chain(&error))
+}
+
+fn text(value: &str) -> Value {
+    Value::Text(value.to_owned())
+}
+
+#[test]
+fn every_type_comes_through_and_moments_are_naive_utc() {
+    let row =
+        json!({"created_at": "2026-11-20T23:30:00.123Z", "is_vpn": true, "latitude": 1.5, "os_name": "iOS"});
+    let lake = SmallLake::new([row]);
+    let sql = "SELECT created_at, created_date, is_vpn, latitude, os_name, started_at, \
+               EXTRACT(HOUR FROM created_at) AS hour, NULL AS nothing FROM sessions";
+    let table = query(&lake.files, sql).unwrap();
+    let types: Vec<Type> = table.columns.iter().map(|column| column.data_type).collect();
+    use Type::{Boolean, Date, Integer, Number, Text, Timestamp};
+    assert_eq!(types, [Timestamp, Date, Boolean, Number, Text, Timestamp, Integer, Text]);
+    let expected = [
+        Value::Timestamp("2026-11-20T23:30:00.123Z".parse().unwrap()),
+        Value::Date("2026-11-20".parse().unwrap()),
+        Value::Boolean(true),
+        Value::Number(1.5),
+        text("iOS"),
+        Value::Null,
+        Value::Integer(23),
+        Value::Null,
+    ];
+    assert_eq!(table.rows, [expected.to_vec()]);
+}
+
+#[test]
+fn a_lake_without_files_is_an_empty_table_with_every_column() {
+    let table = query(&[], "SELECT * FROM sessions").unwrap();
+    assert_eq!((table.rows.len(), table.columns.len()), (0, 42));
+    assert_eq!(table.position("created_date"), Some(41));
+    let counted =
+        query(&[], "SELECT COUNT(*) AS n, COUNT(*) FILTER (WHERE is_vpn) AS vpn FROM sessions").unwrap();
+    assert_eq!(counted.rows, [vec![Value::Integer(0), Value::Integer(0)]]);
+}
+
+#[test]
+fn several_days_are_one_table_and_literals_of_dates_select_among_them() {
+    let rows = (18..=20).map(|day| json!({"created_at": format!("2026-11-{day}T08:00:00Z")}));
+    let lake = SmallLake::new(rows);
+    let sql = "SELECT COUNT(*) AS n, MIN(created_date) AS first FROM sessions \
+               WHERE created_date >= DATE '2026-11-19' AND created_at < TIMESTAMP '2026-11-20 00:00:00'";
+    let table = query(&lake.files, sql).unwrap();
+    assert_eq!(table.rows, [vec![Value::Integer(1), Value::Date("2026-11-19".parse().unwrap())]]);
+}
+
+#[test]
+fn a_lake_below_folders_with_odd_names_is_read() {
+    let lake = SmallLake::new([]);
+    let path = lake.folder.path().join("env=prod/a [b]*?/created_date=x/sessions/s é.parquet");
+    write(
+        &path,
+        &[
+            json!({"session_id": "a", "created_at": "2026-11-20T00:00:00Z", "fetched_at": "2026-11-20T00:00:00Z"}),
+        ],
+    );
+    let file = DayFile { date: "2026-11-20".parse().unwrap(), path };
+    let table = query(&[file], "SELECT session_id, created_date FROM sessions").unwrap();
+    assert_eq!(table.rows, [vec![text("a"), Value::Date("2026-11-20".parse().unwrap())]]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let lake = SmallLake::new((19..=20).map(|day| json!({"created_at": format!("2026-11-{day}T08:00:00Z")})));
+    let bad = &lake.files[1].path;
+    let whole = fs::read(bad).unwrap();
+    let said = || query(&lake.files, "SELECT session_id, is_vpn FROM sessions").unwrap_err();
+    let not_whole =
+        format!("{} is not a whole Parquet file: it was cut off, or is something else", bad.display());
+    for bytes in [&whole[..whole.len() / 2], b"<html>not a Parquet file</html>", b""] {
+        fs::write(bad, bytes).unwrap();
+        assert_eq!(said(), not_whole);
+    }
+    let mut garbled = whole.clone();
+    let middle = 4..whole.len() - 8;
+    garbled[middle].fill(0xff);
+    fs::write(bad, garbled).unwrap();
+    assert!(said().starts_with(&format!("{} cannot be read: ", bad.display())), "{}", said());
+    fs::remove_file(bad).unwrap();
+    assert!(said().starts_with(&format!("{} cannot be read: ", bad.display())), "{}", said());
+}
+
+#[test]
+fn a_file_with_another_type_in_a_column_is_named() {
+    use parquet::arrow::ArrowWriter;
+    use std::sync::Arc;
+    let lake = SmallLake::new([json!({})]);
+    let path: PathBuf = lake.folder.path().join("other.parquet");
+    let vpn: arrow::array::ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![1]));
+    let batch = arrow::array::RecordBatch::try_from_iter([("is_vpn", vpn)]).unwrap();
+    let mut writer = ArrowWriter::try_new(fs::File::create(&path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let files = [lake.files[0].clone(), DayFile { date: lake.files[0].date, path: path.clone() }];
+    let error = query(&files, "SELECT COUNT(is_vpn) AS n FROM sessions").unwrap_err();
+    assert!(error.starts_with(&format!("{} cannot be read", path.display())), "{error}");
+}
+
+#[test]
+fn a_query_that_cannot_be_run_is_blamed_on_the_query() {
+    let lake = SmallLake::new([json!({})]);
+    for (sql, said) in [
+        ("SELECT nope FROM sessions", "nope"),
+        ("SELECT * FROM elsewhere", "elsewhere"),
+        ("SELEC 1", "SELECT or WITH"),
+        ("SELECT 1 FROM sessions WHERE", ""),
+        ("SELECT 1; DROP TABLE sessions", "only one statement"),
+        ("DROP TABLE sessions", "SELECT or WITH"),
+        ("SELECT created_at - created_at AS d FROM sessions", "the column `d` has the type"),
+    ] {
+        let error = query(&lake.files, sql).unwrap_err();
+        assert!(error.contains(said) && !error.contains(".parquet"), "{sql}: {error}");
+    }
+}

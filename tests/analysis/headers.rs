@@ -1,0 +1,82 @@
+use session_risk::analysis::catalogue::Catalogue;
+use session_risk::analysis::header::{ChartKind, Header, Literal};
+
+use super::chain;
+
+fn parse(text: &str) -> Result<Header, String> {
+    Header::parse("queries/x.sql", text).map_err(|error| chain(&error))
+}
+
+#[test]
+fn a_full_header_is_read() {
+    let header = parse(
+        "-- title: Threat: by country\n-- question: Which?\n-- key: country_code, os_name\n\
+         -- rate: high_rate = high / assessed of sessions\n-- rate: low_rate=low/assessed of sessions\n\
+         -- chart: line high_rate by country_code\n-- parameter: least = 30 (1..1000) what (it) does\n\
+         -- parameter: bound = 0.5 (0..1) a share\n-- parameter: level = 'high' which level\n\
+         -- note: one: thing\n-- note: another\n-- before: 28d\n\n-- a free comment\nSELECT 1\n",
+    )
+    .unwrap();
+    assert_eq!(header.title, "Threat: by country");
+    assert_eq!(header.key, ["country_code", "os_name"]);
+    assert_eq!(header.rates[1].numerator, "low");
+    assert_eq!(header.rates[1].total, "sessions");
+    assert_eq!(header.chart.unwrap().kind, ChartKind::Line);
+    assert_eq!(header.parameters[0].default, Literal::Integer(30));
+    assert_eq!(header.parameters[0].text, "what (it) does");
+    assert_eq!(header.parameters[1].range, Some((Literal::Number(0.0), Literal::Number(1.0))));
+    assert_eq!(header.parameters[2].default, Literal::Text("high".into()));
+    assert_eq!(header.notes, ["one: thing", "another"]);
+    assert_eq!(header.before, Some(28));
+}
+
+#[test]
+fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
+    let good = "-- title: T\n-- question: Q?\n";
+    for (text, said) in [
+        ("-- titel: T\n", "line 1: unknown field `titel`; known are title, question, key"),
+        ("-- title: T\n-- just words\n", "line 2: expected `-- field: value`"),
+        ("-- title: T\n-- title: U\n", "line 2: `title` is given twice"),
+        ("-- title:\n", "line 1: `title` has the form `-- title: a few words`"),
+        ("-- question: Q?\nSELECT 1", "line 1: the header has no `-- title:` line"),
+        ("SELECT 1", "line 1: the header has no `-- title:` line"),
+        ("-- title: T\nSELECT 1", "line 1: the header has no `-- question:` line"),
+        ("+-- key: a b\n", "line 3: `key` has the form"),
+        (
+            "+-- rate: r = a / b\n",
+            "line 3: `rate` has the form `-- rate: NAME = numerator / denominator of total`",
+        ),
+        ("+-- rate: r = a / b of c\n-- rate: r = a / b of c\n", "line 4: the name `r` is declared twice"),
+        ("+-- chart: pie a by b\n", "line 3: `chart` has the form"),
+        ("+-- parameter: p = 3\n", "line 3: `parameter` has the form"),
+        ("+-- parameter: since = 3 (1..4) taken\n", "line 3: `parameter` has the form"),
+        ("+-- parameter: p = 5 (1..4) five\n", "line 3: the default of `p` lies outside its range"),
+        ("+-- before: 4 weeks\n", "line 3: `before` has the form `-- before: 28d`"),
+        ("+-- before: 0d\n", "line 3: `before` has the form"),
+        ("+SELECT 1\n-- rate: r = a / b of c\n", "line 4: `-- rate:` stands below the header"),
+        ("+\n-- note: n\nSELECT 1\n", "line 4: `-- note:` stands below the header"),
+        ("+", "line 3: there is no query below the header"),
+        ("+-- note: n\n\n-- nothing else\n", "line 4: there is no query below the header"),
+    ] {
+        let text = text.replace('+', good);
+        let error = parse(&text).expect_err(&text);
+        assert!(error.starts_with("queries/x.sql, ") && error.contains(said), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn the_built_in_headers_are_read_and_unknown_names_are_answered_with_the_known() {
+    let catalogue = Catalogue::built_in().unwrap();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(catalogue.select(&[]).unwrap().len(), 3);
+    let twice = catalogue.select(&names(&["device_mix", "network_risk", "device_mix"])).unwrap();
+    assert_eq!(
+        twice.iter().map(|query| query.name.as_str()).collect::<Vec<_>>(),
+        ["device_mix", "network_risk"]
+    );
+    let error = catalogue.select(&names(&["network_risk", "nope"])).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no report `nope`; there are network_risk, threat_by_country, device_mix"
+    );
+}

@@ -1,0 +1,114 @@
+use std::fmt::Write;
+
+use serde_json::{Value as Json, json};
+use session_risk::analysis::bind::Arguments;
+use session_risk::analysis::catalogue::{Catalogue, Query};
+use session_risk::analysis::header::Literal;
+use session_risk::analysis::local::LocalEngine;
+use session_risk::analysis::{Answer, answer};
+
+use super::chain;
+use crate::small_lake::{SmallLake, odd_rows, range};
+
+fn ask(name: &str, lake: &SmallLake, given: &Arguments) -> Answer {
+    let query = &Catalogue::built_in().unwrap().select(&[name.to_owned()]).unwrap()[0];
+    answer(query, range(), given, &LocalEngine::new(&lake.files)).unwrap()
+}
+
+/// The rows as one line each, for reading in a snapshot.
+fn lines(answer: &Answer) -> String {
+    let mut lines =
+        answer.table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(" | ");
+    for row in &answer.table.rows {
+        let cells: Vec<String> = row.iter().map(|value| format!("{value:?}")).collect();
+        write!(lines, "\n{}", cells.join(" | ")).unwrap();
+    }
+    lines
+}
+
+fn count(answer: &Answer, column: &str) -> i64 {
+    answer.table.value(0, column).as_integer().unwrap()
+}
+
+#[test]
+fn network_risk_counts_what_is_known_and_anonymised_by_three_valued_or() {
+    let flags = [Json::Null, json!(false), json!(true)];
+    let rows = (0..27)
+        .map(|n| json!({"is_vpn": flags[n % 3], "is_proxy": flags[n / 3 % 3], "is_tor": flags[n / 9]}));
+    let answer = ask("network_risk", &SmallLake::new(rows), &Arguments::new());
+    assert_eq!((count(&answer, "sessions"), count(&answer, "vpn"), count(&answer, "vpn_known")), (27, 9, 18));
+    // 27 less the 8 without a true; known besides those only where all three are false.
+    assert_eq!((count(&answer, "anonymised"), count(&answer, "anonymised_known")), (19, 20));
+    assert_eq!((count(&answer, "datacenter_known"), count(&answer, "datacenter_rate_unknown")), (0, 27));
+    assert!(answer.table.value(0, "datacenter_rate").is_null());
+}
+
+#[test]
+fn threat_by_country_ranks_small_countries_last_and_nulls_explicitly() {
+    let session = |code: Json, name: &str, level: Json| json!({"country_code": code, "country_name": name, "threat_level": level});
+    let mut rows = vec![session(json!("ZW"), "Zimbabwe", json!("high")); 2];
+    rows.extend(vec![session(json!("US"), "United States", json!("low")); 3]);
+    rows.push(session(json!("US"), "United States of America", json!("high")));
+    rows.push(session(json!("US"), "United States", Json::Null));
+    rows.push(session(json!("US"), "United States", json!("extreme")));
+    rows.extend(vec![session(Json::Null, "", json!("medium")); 4]);
+    rows.extend(vec![session(json!("DE"), "Germany", json!("medium")); 4]);
+    let given = Arguments::from([("min_sessions".to_owned(), Literal::Integer(3))]);
+    let answer = ask("threat_by_country", &SmallLake::new(rows), &given);
+    insta::assert_snapshot!("threat_by_country", lines(&answer));
+    assert_eq!((0..4).map(|row| answer.is_small(row)).collect::<Vec<_>>(), [false, false, false, true]);
+}
+
+#[test]
+fn device_mix_shares_add_up_and_ties_are_in_order() {
+    let device = |kind: Json, system: Json| json!({"device_type": kind, "os_name": system});
+    let rows = [
+        device(json!("desktop"), json!("Mac")),
+        device(json!("desktop"), json!("Mac")),
+        device(Json::Null, json!("Mac")),
+        device(json!("desktop"), Json::Null),
+        device(json!(""), json!("Mac")),
+        device(Json::Null, Json::Null),
+    ];
+    insta::assert_snapshot!(
+        "device_mix",
+        lines(&ask("device_mix", &SmallLake::new(rows), &Arguments::new()))
+    );
+}
+
+#[test]
+fn every_query_answers_over_no_session_one_session_and_odd_ones() {
+    for query in Catalogue::built_in().unwrap().queries() {
+        let rows = |lake: &SmallLake| ask(&query.name, lake, &Arguments::new()).table.rows.len();
+        let of_one_row = query.header.key.is_empty();
+        assert_eq!(rows(&SmallLake::new([])), usize::from(of_one_row), "{}", query.name);
+        assert_eq!(rows(&SmallLake::new([json!({})])), 1, "{}", query.name);
+        assert!(rows(&SmallLake::new(odd_rows(1, 500))) >= 1, "{}", query.name);
+    }
+    let empty = ask("network_risk", &SmallLake::new([]), &Arguments::new());
+    assert_eq!((count(&empty, "sessions"), count(&empty, "vpn")), (0, 0));
+    assert!(empty.table.value(0, "vpn_rate").is_null());
+}
+
+#[test]
+fn a_header_that_does_not_fit_its_query_is_an_error_that_names_both() {
+    let lake = SmallLake::new([json!({})]);
+    for (field, said) in [
+        (
+            "rate: r = a / n of n",
+            "the header of the report `x` does not fit its rows: the rate `r` needs the column `a`",
+        ),
+        ("key: nope", "the report `x` names the key column `nope`"),
+        ("chart: bar nope by n", "the report `x` names the chart column `nope`"),
+        ("before: 28d", "not supported yet"),
+    ] {
+        let sql = format!("-- title: T\n-- question: Q?\n-- {field}\n\nSELECT COUNT(*) AS n FROM sessions");
+        let query = Query::parse("x", "x.sql", &sql).unwrap();
+        let error = answer(&query, range(), &Arguments::new(), &LocalEngine::new(&lake.files)).unwrap_err();
+        assert!(
+            chain(&error).starts_with(said) || chain(&error).contains("not supported yet"),
+            "{}",
+            chain(&error)
+        );
+    }
+}

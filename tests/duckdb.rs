@@ -1,0 +1,128 @@
+//! Every query of the catalogue gives DuckDB's rows on the same files, in the same order.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value as Json, json};
+use session_risk::analysis::bind::{self, Arguments};
+use session_risk::analysis::catalogue::{Catalogue, Query};
+use session_risk::analysis::header::Literal;
+use session_risk::analysis::local::LocalEngine;
+use session_risk::analysis::table::{Table, Value};
+use session_risk::analysis::{DayFile, Engine};
+use session_risk::range::DayRange;
+use tempfile::TempDir;
+
+use crate::small_lake::{self, SmallLake};
+
+/// Runs the bound query here and in DuckDB and compares names, order and every cell: integers, text, nulls, dates
+/// and timestamps exactly, doubles within 1e-9.
+pub(crate) fn assert_same_as_duckdb(files: &[DayFile], query: &Query, range: DayRange, given: &Arguments) {
+    let sql = bind::bind(&query.sql, &query.header, range, given).unwrap();
+    assert_same_sql(files, &query.name, &sql);
+}
+
+/// The same for SQL that is already bound.
+pub(crate) fn assert_same_sql(files: &[DayFile], name: &str, sql: &str) {
+    let ours = LocalEngine::new(files).query(sql).unwrap();
+    let theirs = in_duckdb(files, sql);
+    let names: Vec<&str> = ours.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(json!(names), theirs["columns"], "{name}: columns");
+    let rows = theirs["rows"].as_array().unwrap();
+    assert_eq!(ours.rows.len(), rows.len(), "{name}: number of rows");
+    assert_same_rows(name, &ours, rows);
+}
+
+fn assert_same_rows(name: &str, ours: &Table, theirs: &[Json]) {
+    for (number, (ours_row, theirs_row)) in ours.rows.iter().zip(theirs).enumerate() {
+        for (column, value) in ours_row.iter().enumerate() {
+            let expected = &theirs_row[column];
+            let same = match value {
+                Value::Number(value) => expected
+                    .as_f64()
+                    .is_some_and(|expected| (expected - value).abs() <= 1e-9 * expected.abs().max(1.0)),
+                value => plain(value) == *expected,
+            };
+            let column = &ours.columns[column].name;
+            assert!(same, "{name}, row {number}, {column}: {value:?} here, {expected} in DuckDB");
+        }
+    }
+}
+
+fn plain(value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Integer(value) => json!(value),
+        Value::Number(value) => json!(value),
+        Value::Text(value) => json!(value),
+        Value::Boolean(value) => json!(value),
+        Value::Date(day) => json!(day.to_string()),
+        Value::Timestamp(moment) => json!(moment.strftime("%Y-%m-%dT%H:%M:%S.%3f").to_string()),
+    }
+}
+
+/// The query's columns and rows by DuckDB. A machine without it fails: this tier is only run where it is installed.
+fn in_duckdb(files: &[DayFile], sql: &str) -> Json {
+    let folder = TempDir::new().unwrap();
+    let no_rows = folder.path().join("no-rows.parquet");
+    small_lake::write(&no_rows, &[]);
+    let paths: Vec<&str> = files.iter().map(|file| file.path.to_str().unwrap()).collect();
+    let job = json!({"files": paths, "no_rows": no_rows, "sql": sql});
+    let python = std::env::var_os("SESSION_RISK_PYTHON").unwrap_or_else(|| "python3".into());
+    let mut child = Command::new(&python)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/duckdb_query.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{} cannot be started: {error}", python.display()));
+    child.stdin.take().unwrap().write_all(job.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "DuckDB did not run the query:\n{sql}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn assert_catalogue_same(files: &[DayFile], given: &Arguments) {
+    for query in Catalogue::built_in().unwrap().queries() {
+        let given = given.iter().filter(|(name, _)| query.header.parameter(name).is_some());
+        let given = given.map(|(name, value)| (name.clone(), value.clone())).collect();
+        assert_same_as_duckdb(files, query, small_lake::range(), &given);
+    }
+}
+
+#[test]
+#[ignore = "needs python3 with duckdb"]
+fn every_query_gives_duckdbs_rows_over_odd_lakes() {
+    for seed in 1..=5 {
+        let lake = SmallLake::new(small_lake::odd_rows(seed, 1500));
+        assert_catalogue_same(&lake.files, &Arguments::new());
+        assert_catalogue_same(
+            &lake.files,
+            &Arguments::from([("min_sessions".into(), Literal::Integer(200))]),
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs python3 with duckdb"]
+fn every_query_gives_duckdbs_rows_over_no_session_one_session_and_nulls() {
+    assert_catalogue_same(&[], &Arguments::new());
+    assert_catalogue_same(&SmallLake::new([json!({"is_vpn": true})]).files, &Arguments::new());
+    assert_catalogue_same(&SmallLake::new(vec![json!({}); 40]).files, &Arguments::new());
+}
+
+#[test]
+#[ignore = "needs python3 with duckdb"]
+fn the_table_sessions_is_the_same_in_both_engines() {
+    let lake = SmallLake::new(small_lake::odd_rows(9, 200));
+    let sql = "SELECT session_id, created_at, created_date, EXTRACT(HOUR FROM created_at) AS hour, started_at, \
+               is_vpn, latitude, country_name FROM sessions ORDER BY created_at, session_id";
+    assert_same_sql(&lake.files, "sessions", sql);
+}
+
+#[test]
+#[ignore = "needs python3 with duckdb"]
+#[should_panic(expected = "row 0, n: Integer(1) here")]
+fn a_difference_between_the_engines_is_seen() {
+    let ours = LocalEngine::new(&[]).query("SELECT 1 AS n").unwrap();
+    assert_same_rows("differs", &ours, in_duckdb(&[], "SELECT 2 AS n")["rows"].as_array().unwrap());
+}
