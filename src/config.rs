@@ -78,7 +78,8 @@ impl Settings {
 
     fn parse(path: PathBuf, text: &str) -> Result<Self, ConfigError> {
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let line =
+                error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
             let message = error.message().lines().collect::<Vec<_>>().join(", ");
             ConfigError::Syntax { path: path.clone(), line, message }
         })?;
@@ -143,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_setting_that_no_flag_bears_is_refused_by_name() {
-        let command = Command::new("x").subcommand(Command::new("y").arg(clap::Arg::new("lake").long("lake")));
+        let command =
+            Command::new("x").subcommand(Command::new("y").arg(clap::Arg::new("lake").long("lake")));
         let error = parse("lakes = \"a\"").unwrap().lay_under(command).unwrap_err().to_string();
         assert!(error.contains("\"lakes\""), "{error}");
     }

@@ -92,7 +92,9 @@ pub enum Incomplete {
     #[error(transparent)]
     Api(#[from] persona::Error),
     /// Too many resources could not become rows.
-    #[error("{quarantined} of {resources} sessions could not be read and lie in _session_risk/quarantine; see there for the reasons")]
+    #[error(
+        "{quarantined} of {resources} sessions could not be read and lie in _session_risk/quarantine; see there for the reasons"
+    )]
     Quarantine {
         /// Resources that could not become rows.
         quarantined: u64,

@@ -61,7 +61,10 @@ fn key(file: Option<&PathBuf>) -> anyhow::Result<ApiKey> {
         Some(path) => std::fs::read_to_string(path)
             .map_err(|error| Usage(format!("the key file {} cannot be read ({error})", path.display())))?,
         None => std::env::var("PERSONA_API_KEY").map_err(|_missing| {
-            Usage("there is no API key; set PERSONA_API_KEY or name a file that holds it with --api-key-file".into())
+            Usage(
+                "there is no API key; set PERSONA_API_KEY or name a file that holds it with --api-key-file"
+                    .into(),
+            )
         })?,
     };
     ApiKey::new(&text).context("the API key cannot be used")

@@ -50,7 +50,7 @@ pub(super) fn run(
         limit: Some(DEMO_LIMIT),
         ..SandboxOptions::default()
     }))?;
-    make_room(&location, sandbox.environment_id(), runtime)?;
+    make_room(&location, sandbox.environment(), runtime)?;
     let client = Client::new(ClientOptions {
         base_url: BaseUrl::parse(sandbox.base_url())?,
         key: ApiKey::new(sandbox.key())?,

@@ -59,7 +59,7 @@ pub(super) fn of(error: &anyhow::Error) -> Exit {
     let is_usage = error.is::<Usage>()
         || error.is::<persona::KeyError>()
         || error.is::<persona::BaseUrlError>()
-        || error.downcast_ref::<ReportError>().is_some_and(ReportError::is_usage);
+        || error.downcast_ref::<ReportError>().is_some_and(is_wrong_usage);
     match error {
         _ if is_usage => Exit::Usage,
         error if error.is::<Nothing>() => Exit::Nothing,
@@ -76,6 +76,10 @@ pub(super) fn of_incomplete(incomplete: &export::Incomplete) -> Exit {
         },
         export::Incomplete::Quarantine { .. } => Exit::Incomplete,
     }
+}
+
+fn is_wrong_usage(error: &ReportError) -> bool {
+    matches!(error, ReportError::UnknownReport(_) | ReportError::Backwards(_) | ReportError::Folder { .. })
 }
 
 fn of_api(error: &persona::Error) -> Exit {

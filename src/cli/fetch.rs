@@ -112,7 +112,10 @@ impl Fetch<'_> {
             None => Ok(Exit::Done),
             Some(incomplete) => {
                 let exit = of_incomplete(&incomplete);
-                console.say(&format!("session-risk: the export is incomplete: {}", sentence(&incomplete.into())));
+                console.say(&format!(
+                    "session-risk: the export is incomplete: {}",
+                    sentence(&incomplete.into())
+                ));
                 Ok(exit)
             }
         }

@@ -95,11 +95,20 @@ fn scope(lake: &Lake, manifest: &Manifest, days: Days, now: Timestamp) -> anyhow
     })
 }
 
-fn notes(range: DayRange, incomplete: &[jiff::civil::Date], last_complete: jiff::civil::Date, today: jiff::civil::Date) -> Vec<String> {
+fn notes(
+    range: DayRange,
+    incomplete: &[jiff::civil::Date],
+    last_complete: jiff::civil::Date,
+    today: jiff::civil::Date,
+) -> Vec<String> {
     let mut notes = Vec::new();
     if !incomplete.is_empty() {
         let complete = range.len() - incomplete.len();
-        notes.push(format!("{complete} of {} days are complete; missing or still open: {}", range.len(), named(incomplete)));
+        notes.push(format!(
+            "{complete} of {} days are complete; missing or still open: {}",
+            range.len(),
+            named(incomplete)
+        ));
     }
     let age = last_complete.until(today).map_or(0, |span| span.get_days());
     if age > 1 {
@@ -123,8 +132,16 @@ fn held(manifest: &Manifest) -> String {
     }
 }
 
-/// The terminal that standard output is.
+/// The terminal that standard output is, if it is one.
 pub(super) fn terminal() -> Terminal {
-    let _ = std::io::stdout().is_terminal();
-    Terminal::default()
+    let stdout = std::io::stdout();
+    let is_terminal = stdout.is_terminal();
+    let mut terminal = Terminal::default();
+    if let Some((terminal_size::Width(columns), _)) =
+        terminal_size::terminal_size_of(&stdout).filter(|_| is_terminal)
+    {
+        terminal.width = columns.into();
+    }
+    terminal.colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    terminal
 }

@@ -169,7 +169,11 @@ impl Run<'_> {
             *self.totals.wrong_types.entry(column.to_owned()).or_default() += times;
         }
         for unusable in quarantined {
-            tracing::warn!(session = unusable.session_id, reason = unusable.reason, "a session was quarantined");
+            tracing::warn!(
+                session = unusable.session_id,
+                reason = unusable.reason,
+                "a session was quarantined"
+            );
             if self.quarantined.len() < QUARANTINE_KEPT {
                 self.quarantined.push(unusable);
             }
@@ -178,7 +182,8 @@ impl Run<'_> {
         self.watch.standing(Standing {
             reached: progress.newest_ms.and_then(moment).zip(progress.oldest_ms.and_then(moment)),
             rows: self.totals.rows,
-            rows_expected: Some(self.manifest.days.values().map(|day| day.rows).sum()).filter(|rows| *rows > 0),
+            rows_expected: Some(self.manifest.days.values().map(|day| day.rows).sum())
+                .filter(|rows| *rows > 0),
         });
         Ok(())
     }
@@ -360,7 +365,8 @@ async fn send_pages(
                 return;
             }
         };
-        let seen_before = page.next.as_ref().filter(|cursor| !followed.insert(hasher.hash_one(cursor))).cloned();
+        let seen_before =
+            page.next.as_ref().filter(|cursor| !followed.insert(hasher.hash_one(cursor))).cloned();
         if sender.send(Ok(page)).await.is_err() {
             return;
         }

@@ -41,7 +41,9 @@ pub enum Error {
         holder: String,
     },
     /// Rows of another environment.
-    #[error("the lake holds sessions of environment {lake}, the key belongs to {key}; give each environment a lake of its own")]
+    #[error(
+        "the lake holds sessions of environment {lake}, the key belongs to {key}; give each environment a lake of its own"
+    )]
     OtherEnvironment {
         /// The lake's.
         lake: String,
@@ -49,7 +51,9 @@ pub enum Error {
         key: String,
     },
     /// A record under `_session_risk/` is not what it should be.
-    #[error("the lake's record {key} cannot be understood ({source}); it may be of a newer version or damaged")]
+    #[error(
+        "the lake's record {key} cannot be understood ({source}); it may be of a newer version or damaged"
+    )]
     Record {
         /// Where it lies in the lake.
         key: String,

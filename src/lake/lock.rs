@@ -38,7 +38,8 @@ impl Lake {
             }
             Err(TryLockError::Error(source)) => return Err(unwritable(source)),
         }
-        let holder = format!("run {run_id}, process {}, since {}\n", std::process::id(), jiff::Timestamp::now());
+        let holder =
+            format!("run {run_id}, process {}, since {}\n", std::process::id(), jiff::Timestamp::now());
         file.set_len(0).and_then(|()| file.rewind()).map_err(unwritable)?;
         file.write_all(holder.as_bytes()).map_err(unwritable)?;
         Ok(Lock { _file: file })

@@ -89,7 +89,8 @@ impl<'a> Merge<'a> {
             .into_iter()
             .map(|Source { newest, rank, batches }| Head { key: newest, rank, batches, loaded: None })
             .collect();
-        let fields = compared().map(|column| SortField::new(schema().field(column).data_type().clone())).collect();
+        let fields =
+            compared().map(|column| SortField::new(schema().field(column).data_type().clone())).collect();
         let converter = RowConverter::new(fields).map_err(arrow)?;
         Ok(Self { heap, converter, pool: Vec::new(), picks: Vec::new(), tally: Tally::default() })
     }

@@ -135,8 +135,9 @@ impl Stage {
         let key = layout::staged(&self.run_id, &format!("{date}.parquet"));
         let failed = |source| Error::file("written", &key, source);
         let mut facts = Facts::default();
-        let mut writer = ArrowWriter::try_new(self.lake.writer(&key)?, schema(), Some(properties(&self.run_id)))
-            .map_err(failed)?;
+        let mut writer =
+            ArrowWriter::try_new(self.lake.writer(&key)?, schema(), Some(properties(&self.run_id)))
+                .map_err(failed)?;
         while let Some(batch) = merge.next_batch()? {
             facts.add(&batch);
             writer.write(&batch).map_err(failed)?;
@@ -180,7 +181,11 @@ fn lazy<'a>(
             }
         }
         let batch = reader.as_mut()?.next()?;
-        Some(batch.map_err(|source| Error::File { what: "read", key: part.name.clone(), source: Box::new(source) }))
+        Some(batch.map_err(|source| Error::File {
+            what: "read",
+            key: part.name.clone(),
+            source: Box::new(source),
+        }))
     }))
 }
 
@@ -228,9 +233,8 @@ impl Lake {
     }
 
     fn writer(&self, key: &Key) -> Result<StoreWriter, Error> {
-        let upload = self
-            .wait(self.store.put_multipart(key))
-            .map_err(|source| store_error("write", key, source))?;
+        let upload =
+            self.wait(self.store.put_multipart(key)).map_err(|source| store_error("write", key, source))?;
         Ok(StoreWriter {
             upload: WriteMultipart::new_with_chunk_size(upload, 8 << 20),
             digest: Sha256::new(),

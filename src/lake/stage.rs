@@ -140,8 +140,8 @@ impl Stage {
 
     fn spill(&mut self, date: Date) -> Result<(), Error> {
         let Some(day) = self.days.get_mut(&date).filter(|day| day.buffered > 0) else { return Ok(()) };
-        let batch = sorted(&day.buffer)
-            .map_err(|source| Error::file("sorted", &layout::day_file(date), source))?;
+        let batch =
+            sorted(&day.buffer).map_err(|source| Error::file("sorted", &layout::day_file(date), source))?;
         let part = self.lake.write_part(&self.run_id, date, self.next_part, &batch)?;
         self.next_part += 1;
         day.parts.push(part);
@@ -157,9 +157,8 @@ fn day_run(keys: &KeyColumns, from: usize) -> (Date, usize) {
     let date = utc_date(moment(keys.created_ms(from)));
     let begins = day_start(date).as_millisecond();
     let ends = date.tomorrow().map_or(i64::MAX, |next| day_start(next).as_millisecond());
-    let until = (from..keys.len())
-        .find(|row| !(begins..ends).contains(&keys.created_ms(*row)))
-        .unwrap_or(keys.len());
+    let until =
+        (from..keys.len()).find(|row| !(begins..ends).contains(&keys.created_ms(*row))).unwrap_or(keys.len());
     (date, until)
 }
 

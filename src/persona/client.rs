@@ -150,7 +150,9 @@ impl Client {
         if let Some(cursor) = after {
             url.query_pairs_mut().append_pair("page[after]", cursor.as_str());
         }
-        let what = || after.map_or_else(|| "the first page".to_owned(), |c| format!("the page after {}", c.as_str()));
+        let what = || {
+            after.map_or_else(|| "the first page".to_owned(), |c| format!("the page after {}", c.as_str()))
+        };
         let mut first_failure = None;
         let mut failures = 0;
         loop {
@@ -200,7 +202,8 @@ impl Client {
         let wait = self.pacer().take_slot(Instant::now());
         self.wait(wait).await;
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
-        let response = self.http.get(url.clone()).send().await.map_err(|e| broken("the connection failed", e))?;
+        let response =
+            self.http.get(url.clone()).send().await.map_err(|e| broken("the connection failed", e))?;
         let answer = self.read(response).await?;
         let link = read_links(&answer.body)
             .map_err(|error| FailedAttempt { failure: Failure::Broken, error: Attempt::Body(error) })?;
@@ -282,7 +285,8 @@ fn broken(what: &'static str, source: reqwest::Error) -> FailedAttempt {
 }
 
 async fn read_body(mut response: Response, limit: usize) -> Result<Bytes, FailedAttempt> {
-    let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(128 << 10);
+    let expected =
+        response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(128 << 10);
     let mut body = BytesMut::with_capacity(expected.min(limit).min(1 << 20));
     while let Some(chunk) = response.chunk().await.map_err(|e| broken("the answer broke off", e))? {
         if body.len() + chunk.len() > limit {

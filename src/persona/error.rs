@@ -30,7 +30,9 @@ pub enum Error {
         detail: String,
     },
     /// A redirect, which is never followed.
-    #[error("the API at {host} answered with a redirect ({status}), which is not followed so that the key stays where you sent it; check --base-url")]
+    #[error(
+        "the API at {host} answered with a redirect ({status}), which is not followed so that the key stays where you sent it; check --base-url"
+    )]
     Redirect {
         /// The host that was asked.
         host: String,
@@ -38,13 +40,17 @@ pub enum Error {
         status: u16,
     },
     /// 429 `Quota exceeded`: waiting for the next window does not help.
-    #[error("the API's quota is used up ({detail}); what was fetched is kept, run again when the quota is renewed")]
+    #[error(
+        "the API's quota is used up ({detail}); what was fetched is kept, run again when the quota is renewed"
+    )]
     Quota {
         /// The API's own words.
         detail: String,
     },
     /// Never once an answer from this address.
-    #[error("no API could be reached at {host} ({attempts} attempts): {last}; check --base-url and the network")]
+    #[error(
+        "no API could be reached at {host} ({attempts} attempts): {last}; check --base-url and the network"
+    )]
     Unreachable {
         /// The host that was asked.
         host: String,
@@ -55,7 +61,9 @@ pub enum Error {
         last: Attempt,
     },
     /// One page failed too often.
-    #[error("gave up on {what} after {failures} failures in {elapsed:.0?}, the last: {last}; what was fetched is kept, run again to go on")]
+    #[error(
+        "gave up on {what} after {failures} failures in {elapsed:.0?}, the last: {last}; what was fetched is kept, run again to go on"
+    )]
     GaveUp {
         /// What was asked for.
         what: String,
@@ -68,7 +76,9 @@ pub enum Error {
         last: Attempt,
     },
     /// The cursors go in a circle.
-    #[error("the API's cursors go in a circle: {cursor} was already followed, and nothing older came since; what was fetched is kept")]
+    #[error(
+        "the API's cursors go in a circle: {cursor} was already followed, and nothing older came since; what was fetched is kept"
+    )]
     Loop {
         /// The cursor that came again.
         cursor: String,

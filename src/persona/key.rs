@@ -17,7 +17,9 @@ pub enum KeyError {
     #[error("the API key is empty; set PERSONA_API_KEY or name a file that holds it with --api-key-file")]
     Empty,
     /// Bytes that no header may carry.
-    #[error("the API key holds characters that no key has (a line break or a non-ASCII letter); copy it again from the Persona dashboard")]
+    #[error(
+        "the API key holds characters that no key has (a line break or a non-ASCII letter); copy it again from the Persona dashboard"
+    )]
     Unsendable,
 }
 
@@ -75,7 +77,9 @@ pub enum BaseUrlError {
         scheme: String,
     },
     /// Plain http would show the key to the network.
-    #[error("plain http to {host} would send the API key in the clear; use https:// (http is only for this machine itself)")]
+    #[error(
+        "plain http to {host} would send the API key in the clear; use https:// (http is only for this machine itself)"
+    )]
     Plain {
         /// Where to.
         host: String,
@@ -87,7 +91,9 @@ pub enum BaseUrlError {
         url: String,
     },
     /// A user, a password, a query or a fragment.
-    #[error("the base URL may hold no user name, password, query or fragment; the key goes into PERSONA_API_KEY")]
+    #[error(
+        "the base URL may hold no user name, password, query or fragment; the key goes into PERSONA_API_KEY"
+    )]
     Extras,
 }
 

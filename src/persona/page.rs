@@ -146,7 +146,9 @@ mod tests {
 
     #[test]
     fn a_body_that_is_cut_off_or_not_a_page_is_refused_without_quoting_it() {
-        for body in [r#"{"data":[{"id":"iqse_SECRET"#, "<html>SECRET</html>", r#"{"data":{},"links":{"next":null}}"#] {
+        for body in
+            [r#"{"data":[{"id":"iqse_SECRET"#, "<html>SECRET</html>", r#"{"data":{},"links":{"next":null}}"#]
+        {
             let error = read_links(body.as_bytes()).unwrap_err();
             assert!(!error.to_string().contains("SECRET"));
         }

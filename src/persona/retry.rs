@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_hint_is_followed_but_capped() {
-        let hinted = |seconds| Failure::Status { code: 429, quota: false, hint: Some(Duration::from_secs(seconds)) };
+        let hinted =
+            |seconds| Failure::Status { code: 429, quota: false, hint: Some(Duration::from_secs(seconds)) };
         assert_eq!(verdict(hinted(7), 1, true), Verdict::Retry(Duration::from_secs(7)));
         assert_eq!(verdict(hinted(86_400), 1, true), Verdict::Retry(Duration::from_secs(120)));
     }

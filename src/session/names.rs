@@ -42,7 +42,8 @@ impl Names {
 static TABLE: LazyLock<HashMap<String, usize>> = LazyLock::new(|| {
     let mut table = HashMap::new();
     for (place, attribute) in ATTRIBUTES.iter().enumerate() {
-        for name in [attribute.column.to_owned(), attribute.column.replace('_', "-"), camel(attribute.column)] {
+        for name in [attribute.column.to_owned(), attribute.column.replace('_', "-"), camel(attribute.column)]
+        {
             table.insert(name, place);
         }
     }

@@ -48,7 +48,11 @@ impl<'a> Slot<'a> {
 /// A JSON string's text, borrowed unless it holds escapes; none for any other value and for lone surrogates.
 fn text(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') { serde_json::from_str(raw).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+    if inner.contains('\\') {
+        serde_json::from_str(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
 }
 
 fn number(raw: &str) -> Option<f64> {
