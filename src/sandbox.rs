@@ -1,0 +1,312 @@
+//! A loopback stand-in for Persona's API, over made-up people.
+//!
+//! Owns a real HTTP server that answers as the API's documents say: keys, cursors, page sizes, limits, ids in
+//! headers, inflections, versions and errors, and on demand the faults that a network adds. It serves the
+//! demo, the tests and the benchmarks. It must know nothing of the client: what both agree on is the API.
+//!
+//! What it shows is a function of the seed, the number of sessions, the days and the clock. The clock and the
+//! server's port are the only things that differ between two runs with the same options.
+
+mod arena;
+mod clock;
+mod devices;
+mod faults;
+mod ids;
+mod json;
+mod limit;
+mod listing;
+mod network;
+mod pages;
+mod people;
+mod places;
+mod query;
+mod render;
+mod reply;
+mod server;
+mod stats;
+mod visit;
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use axum::serve::ListenerExt;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+pub use self::clock::Clock;
+pub use self::faults::{Fault, FaultError, FaultKind};
+pub use self::stats::Stats;
+
+use self::faults::Faults;
+use self::ids::{Id, Purpose, token};
+use self::limit::Limiter;
+use self::listing::Listing;
+use self::pages::Pages;
+use self::server::{Keys, World, router};
+use self::stats::Counters;
+
+/// What the sandbox shows and how it behaves.
+#[derive(Debug, Clone)]
+pub struct SandboxOptions {
+    /// Where all made-up data comes from.
+    pub seed: u64,
+    /// How many sessions there are.
+    pub sessions: usize,
+    /// Over how many days they were created, at least one.
+    pub days: u32,
+    /// The newest moment: no session is created after it, and the clock starts there.
+    pub end: Timestamp,
+    /// Requests a window; none enforces no limit and reports a very large one.
+    pub limit: Option<u32>,
+    /// The length of the limit's window.
+    pub window: Duration,
+    /// How long each reply waits.
+    pub latency: Duration,
+    /// Whether replies are compressed for clients that ask for it.
+    pub gzip: bool,
+    /// What goes wrong, and how often. The rates add up to 1 at most.
+    pub faults: Vec<Fault>,
+    /// The port on 127.0.0.1; 0 takes any that is free.
+    pub port: u16,
+    /// Whether sessions have attributes beyond the published description (`gps-country-code`).
+    pub newer_attributes: bool,
+    /// The API key with all permissions; none derives one from the seed.
+    pub key: Option<String>,
+    /// The environment's id in the headers; none derives one from the seed.
+    pub environment: Option<String>,
+    /// A clock to share or to start elsewhere than at `end`; none starts one at `end`, running.
+    pub clock: Option<Arc<Clock>>,
+}
+
+impl Default for SandboxOptions {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            sessions: 20_000,
+            days: 30,
+            // A Friday noon: the same for every run, in the middle of a day that is still open.
+            end: Timestamp::constant(1_795_176_000, 0),
+            limit: Some(300),
+            window: Duration::from_secs(60),
+            latency: Duration::ZERO,
+            gzip: true,
+            faults: Vec::new(),
+            port: 0,
+            newer_attributes: true,
+            key: None,
+            environment: None,
+            clock: None,
+        }
+    }
+}
+
+/// Why the sandbox could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SandboxError {
+    /// No day to create sessions on, or days before the clock can count.
+    #[error("{days} days before {end} cannot be shown; give between 1 and 36500 days")]
+    Days {
+        /// What was asked for.
+        days: u32,
+        /// The newest moment.
+        end: Timestamp,
+    },
+    /// More sessions than can be held.
+    #[error("{sessions} sessions are too many; the sandbox keeps them in memory and shows at most 10000000")]
+    Sessions {
+        /// What was asked for.
+        sessions: usize,
+    },
+    /// More faults than requests.
+    #[error("the faults' rates add up to {sum:.2}; at most one fault strikes a request, so at most 1")]
+    Faults {
+        /// The sum of the rates.
+        sum: f64,
+    },
+    /// A key or an id that no header can carry.
+    #[error("the {what} holds characters that an HTTP header cannot carry")]
+    Header {
+        /// Which one.
+        what: &'static str,
+        /// The cause.
+        #[source]
+        source: axum::http::header::InvalidHeaderValue,
+    },
+    /// The port is taken, or there is no loopback.
+    #[error("cannot listen on 127.0.0.1:{port}")]
+    Listen {
+        /// The port asked for.
+        port: u16,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The threads that serve could not be started.
+    #[error("cannot start the sandbox's threads")]
+    Threads(#[source] io::Error),
+}
+
+/// A running sandbox. It ends when it is dropped or [stopped](Sandbox::stop), and so do its connections.
+///
+/// It serves on threads of its own, so that a test may block while it talks to it.
+///
+/// Three keys are known. [`key`](Sandbox::key) may do everything;
+/// [`forbidden_key`](Sandbox::forbidden_key), which is `persona_sandbox_forbidden` and the same letters, is
+/// always answered with 403; [`sessions_only_key`](Sandbox::sessions_only_key), `persona_sandbox_sessionsonly`
+/// and the same letters, is answered with 403 for `/inquiries` alone. Any other is answered with 401.
+#[derive(Debug)]
+pub struct Sandbox {
+    base_url: String,
+    world: Arc<World>,
+    runtime: Option<Runtime>,
+}
+
+const MOST_SESSIONS: usize = 10_000_000;
+const MOST_DAYS: u32 = 36_500;
+
+impl Sandbox {
+    /// Makes up the people and starts to serve.
+    ///
+    /// # Errors
+    /// [`SandboxError`] if the options contradict themselves or the port cannot be had.
+    pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
+        // Making people up takes a moment that other tasks should not wait for.
+        match tokio::task::spawn_blocking(|| Self::start_blocking(options)).await {
+            Ok(started) => started,
+            Err(failed) => Err(SandboxError::Threads(io::Error::other(failed))),
+        }
+    }
+
+    /// [`start`](Self::start) for callers without a runtime.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_blocking(options: SandboxOptions) -> Result<Self, SandboxError> {
+        let port = options.port;
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .and_then(|listener| {
+                listener.set_nonblocking(true)?;
+                Ok((listener.local_addr()?, listener))
+            })
+            .map_err(|source| SandboxError::Listen { port, source })?;
+        let (address, listener) = listener;
+        let gzip = options.gzip;
+        let world = Arc::new(world(options)?);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("sandbox")
+            .enable_all()
+            .build()
+            .map_err(SandboxError::Threads)?;
+        let listener = {
+            let _entered = runtime.enter();
+            TcpListener::from_std(listener).map_err(|source| SandboxError::Listen { port, source })?
+        };
+        let listener = listener.tap_io(|stream| {
+            // Without it the last packet of a page would wait for an acknowledgement.
+            let _ = stream.set_nodelay(true);
+        });
+        let service = router(Arc::clone(&world), gzip);
+        runtime.spawn(async move { axum::serve(listener, service).await });
+        Ok(Self { base_url: format!("http://{address}/api/v1"), world, runtime: Some(runtime) })
+    }
+
+    /// `http://127.0.0.1:PORT/api/v1`
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The key that may do everything: `persona_sandbox_…`
+    pub fn key(&self) -> &str {
+        &self.world.keys.full
+    }
+
+    /// A key without any permission.
+    pub fn forbidden_key(&self) -> &str {
+        &self.world.keys.forbidden
+    }
+
+    /// A key that may read sessions but no inquiries.
+    pub fn sessions_only_key(&self) -> &str {
+        &self.world.keys.sessions_only
+    }
+
+    /// The environment's id in the headers.
+    pub fn environment(&self) -> &str {
+        self.world.environment.to_str().unwrap_or_default()
+    }
+
+    /// The clock that limits, dates and statuses go by.
+    pub fn clock(&self) -> &Arc<Clock> {
+        &self.world.clock
+    }
+
+    /// What was asked and answered so far.
+    pub fn stats(&self) -> Stats {
+        self.world.counters.change().clone()
+    }
+
+    /// Ends the server and waits until its connections are closed.
+    pub async fn stop(mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // A join error means that the shutdown panicked; there is nothing left to end then.
+            let _ =
+                tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(5))).await;
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn world(options: SandboxOptions) -> Result<World, SandboxError> {
+    let SandboxOptions { seed, sessions, days, end, limit, window, latency, faults, .. } = options;
+    let end_ms = end.as_millisecond();
+    let earliest = Timestamp::MIN.as_millisecond() + i64::from(MOST_DAYS) * people::DAY;
+    if days == 0 || days > MOST_DAYS || end_ms < earliest {
+        return Err(SandboxError::Days { days, end });
+    }
+    let count = match u32::try_from(sessions) {
+        Ok(count) if sessions <= MOST_SESSIONS => count,
+        _ => return Err(SandboxError::Sessions { sessions }),
+    };
+    let faults = Faults::new(seed, faults).map_err(|sum| SandboxError::Faults { sum })?;
+    let clock = options.clock.unwrap_or_else(|| Arc::new(Clock::running_from(end)));
+    let letters = Id { prefix: "", token: token(seed, Purpose::Key, 0) };
+    let id = |prefix, number| Id { prefix, token: token(seed, Purpose::Environment, number) }.to_string();
+    let header = |what, text: String| {
+        HeaderValue::try_from(text).map_err(|source| SandboxError::Header { what, source })
+    };
+    let full = options.key.unwrap_or_else(|| format!("persona_sandbox_{letters}"));
+    header("key", full.clone())?;
+    Ok(World {
+        seed,
+        pages: Pages::new(Listing::draw(seed, count, end_ms, days), clock.shown(), options.newer_attributes),
+        clock,
+        limiter: Limiter::new(limit, window),
+        faults,
+        counters: Counters::default(),
+        keys: Keys {
+            full,
+            forbidden: format!("persona_sandbox_forbidden{letters}"),
+            sessions_only: format!("persona_sandbox_sessionsonly{letters}"),
+        },
+        environment: header("environment id", options.environment.unwrap_or_else(|| id("env_", 0)))?,
+        organization: header("organization id", id("org_", 1))?,
+        latency,
+        newer: options.newer_attributes,
+        requests: AtomicU64::new(0),
+        date: Mutex::new(None),
+    })
+}

@@ -1,0 +1,230 @@
+//! One made-up session: when it lives, on which device, from where and how it is judged.
+//!
+//! Owns the facts of a session as a pure function of its inquiry and position. Which of them show at a given
+//! moment, and how they are written, is in [`super::render`].
+
+use std::net::IpAddr;
+
+use fastrand::Rng;
+
+use super::devices::{Class, Device};
+use super::ids::{DEVICE, Id, NETWORK, Purpose, SESSION, stream, token};
+use super::network::{Anonymiser, Connection, threat};
+use super::people::{DAY, HOUR, Inquiry, MINUTE, MOST_SESSIONS, People, SECOND, Template, Who};
+use super::places::Place;
+
+/// A session and everything that will ever be known of it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: Id,
+    pub(crate) inquiry: Id,
+    pub(crate) created: i64,
+    pub(crate) expires: i64,
+    pub(crate) redacted: Option<i64>,
+    pub(crate) handoff: Option<&'static str>,
+    /// What is known once the session has started; about one in eight never does.
+    pub(crate) visit: Option<Visit>,
+}
+
+/// What is known of a started session.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    pub(crate) started: i64,
+    pub(crate) device: Device,
+    pub(crate) device_id: Option<Id>,
+    pub(crate) network_id: Related,
+    pub(crate) address: IpAddr,
+    pub(crate) place: Place,
+    /// The longer name that some rows give the United States.
+    pub(crate) long_country_name: bool,
+    pub(crate) gps: Option<Gps>,
+    pub(crate) proxy: Option<bool>,
+    pub(crate) tor: Option<bool>,
+    pub(crate) datacenter: Option<bool>,
+    pub(crate) vpn: Option<bool>,
+    pub(crate) threat_level: Option<&'static str>,
+    pub(crate) connection: Option<&'static str>,
+    pub(crate) isp: Option<&'static str>,
+    pub(crate) organization: Option<&'static str>,
+    pub(crate) fingerprint: u64,
+}
+
+/// A related resource: named, null, or not even mentioned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Related {
+    Named(Id),
+    Null,
+    Absent,
+}
+
+/// Where the device says it is.
+#[derive(Debug)]
+pub(crate) struct Gps {
+    pub(crate) place: Place,
+    pub(crate) precision: &'static str,
+    /// The country of the coordinates, where it could be found.
+    pub(crate) country_code: Option<&'static str>,
+}
+
+/// `gps-country-code` came on 2026-09-29 and is null on older rows.
+const GPS_COUNTRY_SINCE: i64 = 1_790_640_000_000;
+
+impl People {
+    /// The id of an inquiry's `nth` session.
+    pub(crate) fn session_id(&self, inquiry: u32, nth: u8) -> Id {
+        Id { prefix: SESSION, token: token(self.seed, Purpose::SessionId, position(inquiry, nth)) }
+    }
+
+    /// An inquiry's `nth` session, the same at every call.
+    pub(crate) fn session(&self, inquiry: &Inquiry, nth: u8) -> Session {
+        let mut rng = stream(self.seed, Purpose::Session, position(inquiry.number, nth));
+        let created = inquiry.times[usize::from(nth) % MOST_SESSIONS];
+        let handoff = inquiry.handoff.filter(|_| nth == 1);
+        // Whoever was handed over has, as a rule, come to stay.
+        let starts = rng.u8(0..100) < if handoff.is_some() { 97 } else { 86 };
+        let started = starts.then(|| {
+            let wait = if rng.u8(0..100) < 85 { 2 * SECOND..3 * MINUTE } else { 3 * MINUTE..5 * HOUR };
+            created + rng.i64(wait)
+        });
+        let expires = match started {
+            Some(started) if rng.u8(0..100) < 55 => started + rng.i64(2 * MINUTE..40 * MINUTE),
+            _ => (created + DAY).max(started.unwrap_or(0) + MINUTE),
+        };
+        let visit = started.map(|started| self.visit(&mut rng, inquiry, nth, handoff.is_some(), started));
+        Session {
+            id: self.session_id(inquiry.number, nth),
+            inquiry: self.inquiry_id(inquiry.number),
+            created,
+            expires,
+            redacted: inquiry.redacted.map(|at| at.max(expires)),
+            handoff,
+            visit,
+        }
+    }
+
+    fn visit(&self, rng: &mut Rng, inquiry: &Inquiry, nth: u8, handed: bool, started: i64) -> Visit {
+        let ring = if let Who::Ring(ring) = inquiry.who { Some(ring) } else { None };
+        // The inquiry decides the device once, so that its sessions agree on it.
+        let class = match (ring, inquiry.handoff, u64::from(inquiry.number) % 100) {
+            (_, Some(_), _) if handed || nth > 1 => Class::Phone,
+            (Some(ring), ..) => ring.class,
+            (_, Some(_), _) | (.., 0..47) => Class::Desktop,
+            (.., 47..93) => Class::Phone,
+            (.., 93..99) => Class::Tablet,
+            _ => Class::Automation,
+        };
+        let owner = self.owner(inquiry, class);
+        let device = Device::draw(class, &mut stream(self.seed, Purpose::Device, owner));
+        let known = rng.u8(0..100) >= 4;
+        let device_id =
+            known.then(|| Id { prefix: DEVICE, token: token(self.seed, Purpose::DeviceId, owner) });
+
+        let home = match inquiry.who {
+            Who::Person(person) => self.home(person),
+            Who::Ring(ring) => ring.place,
+        };
+        let anonymiser = match ring {
+            Some(ring) => ring.anonymiser,
+            None => (rng.u8(0..100) < 11).then(|| Anonymiser::draw(rng)),
+        };
+        let connection = match (anonymiser, class, rng.u8(0..100)) {
+            (Some(anonymiser), ..) => anonymiser.connection(rng),
+            (_, Class::Automation, _) => Connection::Datacenter,
+            (_, Class::Phone, 0..58) | (.., 0..4) => Connection::Mobile,
+            (.., 90..98) => Connection::Corporate,
+            (.., 98..) => Connection::Education,
+            _ => Connection::Residential,
+        };
+        // Homes and rings keep their address; everything else gets one for the session.
+        let mut of_home = stream(self.seed, Purpose::NetworkId, owner >> 2);
+        let address = match (ring, anonymiser, connection) {
+            (Some(ring), ..) if !ring.shares_device => {
+                let mut rng = stream(self.seed, Purpose::NetworkId, RING | ring.number);
+                match ring.anonymiser {
+                    Some(anonymiser) => anonymiser.exit(&mut rng),
+                    None => Connection::Residential.address(&mut rng),
+                }
+            }
+            (_, Some(anonymiser), _) => anonymiser.exit(rng),
+            (_, None, Connection::Residential | Connection::Corporate) => connection.address(&mut of_home),
+            (_, None, other) => other.address(rng),
+        };
+        // An exit is anywhere; a home is where it is.
+        let place = if anonymiser.is_some() && rng.u8(0..100) < 75 { Place::draw(rng) } else { home };
+        let (isp, organization) = connection.operator(rng);
+
+        let configured = inquiry.template != Template::NoNetworkSignals;
+        let is = |kind: Anonymiser| configured.then_some(anonymiser == Some(kind));
+        let hosted = configured.then_some(connection == Connection::Datacenter);
+        Visit {
+            started,
+            device,
+            device_id,
+            network_id: match rng.u8(0..100) {
+                0..4 => Related::Null,
+                4 => Related::Absent,
+                _ => Related::Named(self.network_id(address)),
+            },
+            address,
+            place: if rng.u8(0..10) == 0 { place.nearby(rng, 0.3) } else { place },
+            long_country_name: place.country.code == "US" && rng.u8(0..100) < 14,
+            gps: gps(rng, class, home, started),
+            proxy: is(Anonymiser::Proxy),
+            tor: is(Anonymiser::Tor),
+            datacenter: hosted,
+            vpn: is(Anonymiser::Vpn).filter(|_| inquiry.template == Template::AllSignals),
+            threat_level: threat(rng, anonymiser, ring.is_some()).filter(|_| configured),
+            connection: configured.then(|| connection.name()),
+            isp: configured.then_some(isp),
+            organization: (configured && rng.u8(0..100) < 92).then_some(organization),
+            fingerprint: rng.u64(..),
+        }
+    }
+
+    /// The number of the device that an inquiry uses: a person's, a relative's or a ring's.
+    fn owner(&self, inquiry: &Inquiry, class: Class) -> u64 {
+        let number = match inquiry.who {
+            // A few borrow the device of the person next to them.
+            Who::Person(person) if inquiry.number.is_multiple_of(25) => person ^ 1,
+            Who::Person(person) => person,
+            Who::Ring(ring) if ring.shares_device => RING | ring.number,
+            Who::Ring(_) => RING << 1 | u64::from(inquiry.number),
+        };
+        number << 2
+            | match class {
+                Class::Desktop => 0,
+                Class::Phone => 1,
+                Class::Tablet => 2,
+                Class::Automation => 3,
+            }
+    }
+
+    /// The network of an address: the same address, the same network.
+    fn network_id(&self, address: IpAddr) -> Id {
+        let number = match address {
+            IpAddr::V4(v4) => u64::from(v4.to_bits()),
+            // The networks of homes are /64s.
+            IpAddr::V6(v6) => u64::try_from(v6.to_bits() >> 64).unwrap_or(0),
+        };
+        Id { prefix: NETWORK, token: token(self.seed, Purpose::NetworkId, number) }
+    }
+}
+
+/// Marks the numbers of rings among those of people.
+const RING: u64 = 1 << 40;
+
+fn position(inquiry: u32, nth: u8) -> u64 {
+    u64::from(inquiry) << 8 | u64::from(nth)
+}
+
+fn gps(rng: &mut Rng, class: Class, home: Place, started: i64) -> Option<Gps> {
+    let asked = matches!(class, Class::Phone | Class::Tablet) && rng.u8(0..100) < 16;
+    asked.then(|| {
+        let found = started >= GPS_COUNTRY_SINCE && rng.u8(0..100) >= 5;
+        Gps {
+            place: home.nearby(rng, 0.05),
+            precision: if rng.u8(0..100) < 80 { "precise" } else { "approximate" },
+            country_code: found.then_some(home.country.code),
+        }
+    })
+}
