@@ -1,1 +1,3 @@
-//! t
+//! The integration tests, in one binary.
+
+mod sandbox;
