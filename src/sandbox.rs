@@ -12,6 +12,7 @@ mod clock;
 mod devices;
 mod faults;
 mod ids;
+mod json;
 mod limit;
 mod listing;
 mod network;

@@ -4,4 +4,5 @@
 mod analysis;
 mod duckdb;
 mod report;
+mod sandbox;
 mod small_lake;

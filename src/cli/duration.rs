@@ -51,6 +51,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 mod tests {
     use super::*;
 

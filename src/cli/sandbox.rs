@@ -151,14 +151,29 @@ fn interruption() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 mod tests {
     use super::*;
+    use crate::sandbox::FaultKind;
 
     #[test]
     fn a_date_as_end_means_its_last_millisecond() {
         assert_eq!(parse_end("2026-11-20").unwrap().to_string(), "2026-11-20T23:59:59.999Z");
         assert_eq!(parse_end("2026-11-20T12:00:00+01:00").unwrap().to_string(), "2026-11-20T11:00:00Z");
         assert!(parse_end("yesterday").unwrap_err().to_string().contains("2026-11-20"));
+    }
+
+    #[test]
+    fn the_help_names_every_fault() {
+        #[derive(clap::Parser)]
+        struct Alone {
+            #[command(flatten)]
+            _args: SandboxArgs,
+        }
+        let help = <Alone as clap::CommandFactory>::command().render_long_help().to_string();
+        for kind in FaultKind::ALL {
+            assert!(help.contains(kind.name()), "{kind}");
+        }
     }
 
     #[test]

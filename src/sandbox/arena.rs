@@ -8,8 +8,9 @@ use std::thread;
 
 use bytes::Bytes;
 
+use super::json::Style;
 use super::listing::Listing;
-use super::render::{self, Style};
+use super::render;
 
 /// Rows a block. Blocks are rendered side by side and spare the copy into one large buffer.
 const BLOCK: usize = 512;

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use fastrand::Rng;
 
 use super::arena::Arena;
+use super::json::Style;
 use super::listing::{Gap, List, Listing};
 use super::query::Query;
-use super::render::{self, Style};
+use super::render;
 
 /// How often a gap is answered with an empty page in a row, so that even a rate of 1 lets a walk end.
 const MOST_EMPTY: u8 = 5;
@@ -173,12 +174,11 @@ impl Pages {
                 self.listing.id(list, rows.at(nth))
             }
         };
-        let prev = (page.start > 0)
-            .then(|| format!("\"{path}?page%5Bbefore%5D={}\"", cursor(page.start)))
-            .unwrap_or_else(|| "null".to_owned());
-        let next = (page.end < rows.len())
-            .then(|| format!("\"{path}?page%5Bafter%5D={}\"", cursor(page.end.saturating_sub(1))))
-            .unwrap_or_else(|| "null".to_owned());
+        let link = |there: bool, side: &str, nth: usize| {
+            if there { format!("\"{path}?page%5B{side}%5D={}\"", cursor(nth)) } else { "null".to_owned() }
+        };
+        let prev = link(page.start > 0, "before", page.start);
+        let next = link(page.end < rows.len(), "after", page.end.saturating_sub(1));
         Bytes::from(format!("],\"links\":{{\"prev\":{prev},\"next\":{next}}}}}"))
     }
 

@@ -153,8 +153,7 @@ impl People {
 
     /// A moment within the days, by the rhythm of the hours and weekdays where the person lives.
     fn moment(&self, rng: &mut Rng, home: Place) -> i64 {
-        // Truncation is meant: time zones in whole milliseconds are more than exact enough.
-        #[expect(clippy::cast_possible_truncation, reason = "a longitude is within ±180 degrees")]
+        // Cut to whole milliseconds.
         let offset = (home.longitude / 15.0 * 3_600_000.0) as i64;
         let mut moment = self.start;
         for _ in 0..12 {

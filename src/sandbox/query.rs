@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use jiff::Timestamp;
 use url::form_urlencoded;
 
-use super::render::{Inflection, Style};
+use super::json::{Inflection, Style};
 
 /// The versions of the API's description, and the one after it.
 const VERSIONS: [&str; 9] = [

@@ -1,187 +1,12 @@
 //! Sessions and inquiries as JSON:API resources.
 //!
-//! Owns the attributes, their order and their inflection, and which of a session's facts show at a given
-//! moment. It knows nothing of pages or HTTP. JSON is written by hand because a page of a hundred rows has to
-//! cost less than what is measured against it.
+//! Owns the attributes and their order, and which of a session's facts show at a given moment. It knows
+//! nothing of pages or HTTP.
 
-use std::io::Write as _;
-
-use jiff::Timestamp;
-
-use super::ids::{Id, Purpose, token};
+use super::ids::{Purpose, token};
+use super::json::{Object, Style, append, identifier, resource};
 use super::people::{HOUR, Inquiry, People};
 use super::visit::{Related, Session, Visit};
-
-/// How attribute keys are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Inflection {
-    #[default]
-    Kebab,
-    Snake,
-    Camel,
-}
-
-/// What a request has a say in.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Style {
-    pub(crate) inflection: Inflection,
-    /// Attributes beyond the published description.
-    pub(crate) newer: bool,
-    /// API versions before 2021-08-18 still have `browser-fingerprint` on the session.
-    pub(crate) fingerprint: bool,
-    /// The sparse fieldset, in kebab case: attributes and relationships that are wanted.
-    pub(crate) only: Option<Vec<String>>,
-}
-
-impl Style {
-    /// Whether rows look as they do without any parameter or header.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.inflection == Inflection::Kebab && !self.fingerprint && self.only.is_none()
-    }
-
-    fn wants(&self, key: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| only.iter().any(|wanted| wanted == key))
-    }
-}
-
-/// An object under construction.
-pub(crate) struct Object<'a> {
-    out: &'a mut Vec<u8>,
-    style: &'a Style,
-    first: bool,
-}
-
-impl<'a> Object<'a> {
-    pub(crate) fn open(out: &'a mut Vec<u8>, style: &'a Style) -> Self {
-        out.push(b'{');
-        Self { out, style, first: true }
-    }
-
-    pub(crate) fn close(self) {
-        self.out.push(b'}');
-    }
-
-    fn key(&mut self, kebab: &str) -> bool {
-        if !self.style.wants(kebab) {
-            return false;
-        }
-        if !std::mem::take(&mut self.first) {
-            self.out.push(b',');
-        }
-        self.out.push(b'"');
-        inflect(self.out, kebab, self.style.inflection);
-        self.out.extend_from_slice(b"\":");
-        true
-    }
-
-    fn text(&mut self, key: &str, value: Option<&str>) {
-        if self.key(key) {
-            match value {
-                Some(value) => quote(self.out, value),
-                None => self.out.extend_from_slice(b"null"),
-            }
-        }
-    }
-
-    fn moment(&mut self, key: &str, value: Option<i64>) {
-        if self.key(key) {
-            match value {
-                Some(value) => moment(self.out, value),
-                None => self.out.extend_from_slice(b"null"),
-            }
-        }
-    }
-
-    fn flag(&mut self, key: &str, value: Option<bool>) {
-        self.raw(key, value.map_or("null", |value| if value { "true" } else { "false" }));
-    }
-
-    pub(crate) fn number(&mut self, key: &str, value: Option<impl std::fmt::Display>) {
-        if self.key(key) {
-            match value {
-                Some(value) => append(self.out, format_args!("{value}")),
-                None => self.out.extend_from_slice(b"null"),
-            }
-        }
-    }
-
-    fn raw(&mut self, key: &str, json: &str) {
-        if self.key(key) {
-            self.out.extend_from_slice(json.as_bytes());
-        }
-    }
-
-    fn related(&mut self, key: &str, kind: &str, id: Option<Id>) {
-        if self.key(key) {
-            self.out.extend_from_slice(b"{\"data\":");
-            match id {
-                Some(id) => identifier(self.out, kind, id),
-                None => self.out.extend_from_slice(b"null"),
-            }
-            self.out.push(b'}');
-        }
-    }
-}
-
-/// `{"type":…,"id":…}`
-fn identifier(out: &mut Vec<u8>, kind: &str, id: Id) {
-    resource(out, kind, id);
-    out.push(b'}');
-}
-
-/// The beginning of a resource, up to its attributes.
-fn resource(out: &mut Vec<u8>, kind: &str, id: Id) {
-    out.extend_from_slice(b"{\"type\":\"");
-    out.extend_from_slice(kind.as_bytes());
-    out.extend_from_slice(b"\",\"id\":\"");
-    id.write(out);
-    out.push(b'"');
-}
-
-fn append(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    // Writing to a vector cannot fail.
-    let _ = out.write_fmt(text);
-}
-
-/// Writes a kebab-case key in the inflection asked for.
-pub(crate) fn inflect(out: &mut Vec<u8>, kebab: &str, inflection: Inflection) {
-    match inflection {
-        Inflection::Kebab => out.extend_from_slice(kebab.as_bytes()),
-        Inflection::Snake => out.extend(kebab.bytes().map(|byte| if byte == b'-' { b'_' } else { byte })),
-        Inflection::Camel => {
-            let mut raise = false;
-            for byte in kebab.bytes() {
-                if byte == b'-' {
-                    raise = true;
-                } else {
-                    out.push(if std::mem::take(&mut raise) { byte.to_ascii_uppercase() } else { byte });
-                }
-            }
-        }
-    }
-}
-
-/// A JSON string. Nearly nothing here needs an escape, so the common case is one copy.
-pub(crate) fn quote(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        for char in text.chars() {
-            match char {
-                '"' | '\\' => append(out, format_args!("\\{char}")),
-                '\0'..='\u{1f}' => append(out, format_args!("\\u{:04x}", u32::from(char))),
-                _ => append(out, format_args!("{char}")),
-            }
-        }
-    }
-    out.push(b'"');
-}
-
-fn moment(out: &mut Vec<u8>, unix_milliseconds: i64) {
-    let moment = Timestamp::from_millisecond(unix_milliseconds).unwrap_or(Timestamp::UNIX_EPOCH);
-    append(out, format_args!("\"{moment:.3}\""));
-}
 
 /// The session as it shows at a moment.
 pub(crate) fn session(out: &mut Vec<u8>, session: &Session, shown: i64, style: &Style) {
@@ -289,14 +114,22 @@ pub(crate) fn inquiry(out: &mut Vec<u8>, people: &People, inquiry: &Inquiry, sho
     row.text("status", Some(status));
     row.text("reference-id", Some(&format!("user-{}", inquiry.number)));
     row.text("note", None);
+    row.raw("behaviors", "null");
     row.raw("tags", "[]");
     row.text("creator", Some("API"));
+    row.text("reviewer-comment", None);
     row.moment("created-at", Some(inquiry.created));
     row.moment("updated-at", Some(inquiry.created));
+    row.moment("started-at", Some(inquiry.created));
     row.moment("expires-at", Some(expires));
     row.moment("completed-at", completed.then_some(inquiry.created + HOUR / 2));
+    row.moment("failed-at", None);
+    row.moment("marked-for-review-at", None);
+    row.moment("decisioned-at", None);
     row.moment("expired-at", expired.then_some(expires));
     row.moment("redacted-at", redacted);
+    row.text("previous-step-name", Some("start"));
+    row.text("next-step-name", None);
     // Keys within `fields` are never inflected.
     let (first, mail) = match redacted {
         Some(_) => ("null".to_owned(), "null".to_owned()),

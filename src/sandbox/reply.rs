@@ -8,11 +8,11 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
+use super::json::quote;
 use super::limit::Budget;
-use super::render::quote;
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
@@ -119,18 +119,24 @@ impl Reply {
 
 /// The parts go out one after the other, without being copied together.
 fn body(parts: Vec<Bytes>, length: usize, ending: Ending) -> Body {
-    let broken = || Err(io::Error::from(io::ErrorKind::ConnectionReset));
+    let whole = |parts: Vec<Bytes>| stream::iter(parts.into_iter().map(Ok::<_, io::Error>));
     match ending {
-        Ending::Whole => Body::from_stream(stream::iter(parts.into_iter().map(Ok::<_, io::Error>))),
-        Ending::Truncated => {
-            Body::from_stream(stream::iter(half(parts, length).into_iter().map(Ok::<_, io::Error>)))
-        }
-        Ending::ResetAtOnce => Body::from_stream(stream::iter([broken()] as [io::Result<Bytes>; 1])),
-        Ending::ResetMidway => {
-            let first = half(parts, length).into_iter().map(Ok);
-            Body::from_stream(stream::iter(first.chain([broken()])))
+        Ending::Whole => Body::from_stream(whole(parts)),
+        Ending::ResetAtOnce => Body::from_stream(stream::once(async { broken() })),
+        Ending::Truncated | Ending::ResetMidway => {
+            let rest = stream::once(async {
+                // Lets go of the thread once, so that what was written before is sent before the end.
+                tokio::task::yield_now().await;
+                broken()
+            });
+            Body::from_stream(whole(half(parts, length)).chain(rest))
         }
     }
+}
+
+/// Closes the connection without the end that the headers promised.
+fn broken() -> io::Result<Bytes> {
+    Err(io::ErrorKind::ConnectionReset.into())
 }
 
 fn half(parts: Vec<Bytes>, length: usize) -> Vec<Bytes> {

@@ -19,11 +19,11 @@ use tower_http::compression::{CompressionLayer, CompressionLevel, Predicate};
 use super::clock::Clock;
 use super::faults::{FaultKind, Faults};
 use super::ids::{Id, Purpose, token};
+use super::json::Object;
 use super::limit::{Budget, Limiter};
 use super::listing::List;
 use super::pages::{Pages, Shorten};
 use super::query::{Query, Shape, Unacceptable, style};
-use super::render::Object;
 use super::reply::{AsItIs, Ending, Reply, http_date};
 use super::stats::Counters;
 

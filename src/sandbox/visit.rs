@@ -185,7 +185,7 @@ impl People {
     fn owner(&self, inquiry: &Inquiry, class: Class) -> u64 {
         let number = match inquiry.who {
             // A few borrow the device of the person next to them.
-            Who::Person(person) if inquiry.number % 25 == 0 => person ^ 1,
+            Who::Person(person) if inquiry.number.is_multiple_of(25) => person ^ 1,
             Who::Person(person) => person,
             Who::Ring(ring) if ring.shares_device => RING | ring.number,
             Who::Ring(_) => RING << 1 | u64::from(inquiry.number),
