@@ -22,7 +22,8 @@ WITH by_country AS (
 )
 SELECT
   country_code,
-  country_name,
+  -- A name without a code names nobody's country for certain.
+  CASE WHEN country_code IS NULL THEN NULL ELSE country_name END AS country_name,
   sessions,
   assessed,
   low,

@@ -139,6 +139,24 @@ fn the_json_document_has_the_documented_shape() {
 }
 
 #[test]
+fn several_rates_a_row_leave_out_what_does_not_fit_and_say_so() {
+    let sql = "-- title: By day\n-- question: Q?\n-- key: created_date\n\
+               -- rate: vpn_rate = vpn / vpn_known of sessions\n-- rate: tor_rate = tor / tor_known of sessions\n\
+               -- chart: line vpn_rate by created_date\n\n\
+               SELECT created_date, COUNT(*) AS sessions, COUNT(*) FILTER (WHERE is_vpn) AS vpn, \
+               COUNT(is_vpn) AS vpn_known, COUNT(*) FILTER (WHERE is_tor) AS tor, COUNT(is_tor) AS tor_known \
+               FROM sessions GROUP BY created_date ORDER BY created_date";
+    let lake = lake();
+    let mut options = options(&[], Format::Terminal, 80);
+    options.queries = vec![Query::parse("by_day", "x.sql", sql).unwrap()];
+    insta::assert_snapshot!("terminal_several_rates", page(&options, &lake.scope()));
+    for width in 20..200 {
+        options.terminal.width = width;
+        assert!(page(&options, &lake.scope()).lines().all(|line| text::width(line) <= width));
+    }
+}
+
+#[test]
 fn every_type_has_its_form_in_json() {
     let sql = "-- title: T\n-- question: Q?\n\nSELECT created_at, created_date, is_vpn, latitude, os_name, \
                longitude, 9007199254740993 AS big FROM sessions";

@@ -170,12 +170,13 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests {
     use super::*;
 
     #[test]
     fn a_panic_of_the_engine_is_an_error_with_its_words() {
-        let error = guarded(|| panic!("index {} out of bounds", 3)).map(|()| ()).unwrap_err();
+        let error = guarded(|| -> () { panic!("index {} out of bounds", 3) }).unwrap_err();
         assert_eq!(error.to_string(), "the query engine broke off: index 3 out of bounds");
     }
 

@@ -13,10 +13,14 @@ use super::text;
 pub const NOTHING: &str = "–";
 /// What names a row whose key is null.
 pub const NO_KEY: &str = "(unknown)";
+/// What names a row whose key is the empty text, which is not the same.
+pub const EMPTY_KEY: &str = "(empty)";
 
 /// An answer's cells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
+    /// Whether this is one row turned on its side: a line a rate.
+    pub sideways: bool,
     /// Figures about the whole answer: label, figure.
     pub facts: Vec<(String, String)>,
     /// The columns, in order.
@@ -127,8 +131,7 @@ fn upright(answer: &Answer) -> Layout {
     for rate in &header.rates {
         let short = rate_label(rate);
         let of = |label: &str| if several { format!("{short} {label}") } else { text::label(label) };
-        let counts =
-            format!("{} of {}", text::label(&rate.numerator), lower(&text::label(&rate.denominator)));
+        let counts = format!("{} of {}", text::label(&rate.numerator), text::words(&rate.denominator));
         columns.extend(rate_headings([text::label(&rate.name), of("95 % interval"), counts, of("unknown")]));
     }
     let drawn = header.chart.as_ref().filter(|chart| chart.kind == ChartKind::Bar);
@@ -136,8 +139,11 @@ fn upright(answer: &Answer) -> Layout {
         let small = answer.is_small(row);
         let mut cells: Vec<String> = Vec::with_capacity(columns.len());
         for (at, heading) in plain.iter().zip(&columns) {
-            let null = if heading.role == Role::Key { NO_KEY } else { NOTHING };
-            cells.push(cell(&table.rows[row][*at], null));
+            cells.push(match (&table.rows[row][*at], heading.role) {
+                (Value::Null, Role::Key) => NO_KEY.to_owned(),
+                (Value::Text(key), Role::Key) if key.is_empty() => EMPTY_KEY.to_owned(),
+                (value, _) => cell(value),
+            });
         }
         for rate in &header.rates {
             cells.extend(rate_cells(answer, row, rate));
@@ -146,7 +152,7 @@ fn upright(answer: &Answer) -> Layout {
         Row { cells, small, bar: value.filter(|_| !small) }
     });
     let rows = rows.collect();
-    Layout { facts: Vec::new(), columns, rows }
+    Layout { sideways: false, facts: Vec::new(), columns, rows }
 }
 
 fn sideways_layout(answer: &Answer) -> Layout {
@@ -158,7 +164,7 @@ fn sideways_layout(answer: &Answer) -> Layout {
     let mut facts: Vec<&String> = totals.collect();
     facts.extend(plain_columns(answer).map(|at| &table.columns[at].name));
     facts.dedup();
-    let facts = facts.iter().map(|name| (text::label(name), cell(table.value(0, name), NOTHING))).collect();
+    let facts = facts.iter().map(|name| (text::label(name), cell(table.value(0, name)))).collect();
     let mut columns = vec![Heading { label: "Rate".to_owned(), role: Role::Key, figures: false }];
     let counts = rates.first().map(|rate| text::label(&rate.total)).unwrap_or_default();
     columns.extend(rate_headings([
@@ -173,17 +179,11 @@ fn sideways_layout(answer: &Answer) -> Layout {
         Row { cells, small: answer.is_small(0), bar: table.value(0, &rate.name).as_number() }
     });
     let rows = rows.collect();
-    Layout { facts, columns, rows }
+    Layout { sideways: true, facts, columns, rows }
 }
 
 fn rate_label(rate: &Rate) -> String {
     text::label(rate.name.strip_suffix("_rate").unwrap_or(&rate.name))
-}
-
-fn lower(label: &str) -> String {
-    // "VPN known" keeps its capitals, "Assessed" does not.
-    let rest = label.chars().skip(1);
-    if rest.clone().next().is_some_and(char::is_uppercase) { label.to_owned() } else { label.to_lowercase() }
 }
 
 fn rate_headings(labels: [String; 4]) -> impl Iterator<Item = Heading> {
@@ -203,14 +203,14 @@ fn rate_cells(answer: &Answer, row: usize, rate: &Rate) -> [String; 4] {
             [Some(hits), Some(of)] => format!("{} of {}", text::count(hits), text::count(of)),
             _ => nothing(),
         },
-        cell(table.value(row, &format!("{}{UNKNOWN}", rate.name)), NOTHING),
+        cell(table.value(row, &format!("{}{UNKNOWN}", rate.name))),
     ]
 }
 
-/// What a value looks like; `null` stands for nothing known.
-pub fn cell(value: &Value, null: &str) -> String {
+/// What a value looks like.
+pub fn cell(value: &Value) -> String {
     match value {
-        Value::Null => null.to_owned(),
+        Value::Null => NOTHING.to_owned(),
         Value::Integer(value) => text::count(*value),
         Value::Number(value) => format!("{value:.2}"),
         Value::Text(value) => value.clone(),

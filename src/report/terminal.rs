@@ -117,9 +117,10 @@ impl Terminal {
             writeln!(out, "No rows.")?;
             Vec::new()
         } else {
-            self.table(&layout, out)?
+            let left_out = self.table(&layout, out)?;
+            writeln!(out)?;
+            left_out
         };
-        writeln!(out)?;
         self.footer(answer, &layout, &left_out, out)
     }
 
@@ -132,6 +133,9 @@ impl Terminal {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let header = &answer.query.header;
+        if layout.rows.is_empty() {
+            return Ok(());
+        }
         let all = layout.rows.len();
         if all > self.rows {
             let cut =
@@ -139,10 +143,11 @@ impl Terminal {
             self.prose(out, Some(Ink::Warning), "", &cut)?;
         }
         if layout.rows.iter().take(self.rows).any(|row| row.small)
-            && let Some(least) = answer.min_sessions()
+            && let (Some(least), Some(parameter)) = (answer.min_sessions(), header.parameter(MIN_SESSIONS))
         {
-            let small = format!("* fewer than {} assessed ({MIN_SESSIONS}).", text::count(least));
-            self.prose(out, Some(Ink::Dim), "", &small)?;
+            let text = text::visible(&parameter.text);
+            let small = format!("* {MIN_SESSIONS} = {}: {text}.", text::count(least));
+            self.prose(out, Some(Ink::Dim), "  ", &small)?;
         }
         if !left_out.is_empty() {
             let names = left_out.join(", ");
@@ -151,9 +156,9 @@ impl Terminal {
         if !header.rates.is_empty() {
             let of_known = layout.columns.iter().any(|column| column.role == Role::Unknown);
             let definition = if of_known {
-                "Shares are of the sessions where the signal is known; [low–high] is the 95 % Wilson interval."
+                "Shares are of the sessions where the signal is known; [low–high] is the 95\u{a0}% Wilson interval."
             } else {
-                "[low–high] is the share's 95 % Wilson interval."
+                "[low–high] is the share's 95\u{a0}% Wilson interval."
             };
             self.prose(out, Some(Ink::Dim), "", definition)?;
         }

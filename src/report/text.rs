@@ -65,26 +65,31 @@ pub fn wrap(text: &str, most: usize) -> Vec<String> {
     fill(&parts, " ", most)
 }
 
-/// The parts in lines of at most that width, never broken inside a part that fits one line by itself.
+/// The parts in lines of at most that width; a part is only broken if it is wider than a line by itself.
 pub fn fill(parts: &[&str], separator: &str, most: usize) -> Vec<String> {
     let most = most.max(1);
     let mut lines: Vec<String> = Vec::new();
     for part in parts {
-        if let Some(line) = lines.last_mut()
-            && width(line) + width(separator) + width(part) <= most
-        {
-            line.push_str(separator);
-            line.push_str(part);
-            continue;
-        }
-        let mut rest = String::new();
-        for c in part.chars() {
-            if width(&rest) + c.width().unwrap_or(0) > most {
-                lines.push(std::mem::take(&mut rest));
+        match lines.last_mut() {
+            Some(line) if width(line) + width(separator) + width(part) <= most => {
+                line.push_str(separator);
+                line.push_str(part);
             }
-            rest.push(c);
+            _ if width(part) <= most => lines.push((*part).to_owned()),
+            _ if part.contains(' ') => lines.extend(wrap(part, most)),
+            _ => lines.extend(broken(part, most)),
         }
-        lines.push(rest);
+    }
+    lines
+}
+
+fn broken(word: &str, most: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for c in word.chars() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() || width(line) + c.width().unwrap_or(0) <= most => line.push(c),
+            _ => lines.push(c.to_string()),
+        }
     }
     lines
 }
@@ -94,7 +99,7 @@ pub fn count(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut shown = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             shown.push(',');
         }
         shown.push(digit);
@@ -115,23 +120,23 @@ pub fn interval(low: f64, high: f64) -> String {
 fn bare_percent(share: f64) -> String {
     if share > 0.0 && share < 0.000_5 {
         "<0.1".to_owned()
-    } else if share < 1.0 && share >= 0.999_5 {
+    } else if (0.999_5..1.0).contains(&share) {
         ">99.9".to_owned()
     } else {
         format!("{:.1}", share * 100.0)
     }
 }
 
-/// A column's name in words: `vpn_rate` is `VPN rate`.
+/// A column's name in words, to stand first: `vpn_rate` is `VPN rate`, `high_rate` is `High rate`.
 pub fn label(name: &str) -> String {
-    let mut words: Vec<String> = name.split('_').map(word).collect();
-    if let Some(first) = words.first_mut() {
-        let mut chars = first.chars();
-        if let Some(initial) = chars.next() {
-            *first = initial.to_uppercase().chain(chars).collect();
-        }
-    }
-    words.join(" ")
+    let words = words(name);
+    let mut chars = words.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// A column's name in words, to stand inside a phrase: `high_rate` is `high rate`.
+pub fn words(name: &str) -> String {
+    name.split('_').map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn word(word: &str) -> String {

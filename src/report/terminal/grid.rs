@@ -12,7 +12,7 @@ use super::{Ink, Terminal};
 /// Blank columns between two columns of the table.
 const GAP: usize = 2;
 /// The shortest bar worth drawing, and the longest.
-const BAR: std::ops::RangeInclusive<usize> = 8..=24;
+const BAR: std::ops::RangeInclusive<usize> = 6..=24;
 /// How wide a column of words may be: the first of these that leaves room for the rest.
 const WORDS: [usize; 5] = [28, 22, 18, 14, 10];
 
@@ -40,39 +40,44 @@ impl Terminal {
         Ok(left_out.map(|at| layout.columns[at].label.clone()).collect())
     }
 
-    /// The richest grid that fits: bars before figures that no rate shows, long words before short ones.
+    /// The richest grid that fits: bars before figures that no rate shows, long words before short ones. What
+    /// stands behind a rate is only left out where several rates compete for the width.
     fn choose(&self, layout: &Layout, rows: &[Row]) -> Option<Grid> {
+        const BEHIND: [Role; 3] = [Role::Unknown, Role::Counts, Role::Interval];
         let drawn = rows.iter().any(|row| row.bar.is_some_and(|value| value > 0.0));
-        let with = WORDS[..4].iter().filter(|_| drawn).map(|words| (*words, true));
-        let attempts = with.chain(WORDS.iter().map(|words| (*words, false)));
-        for (words, bars) in attempts {
-            let width = |at: usize| column_width(layout, rows, at, words);
-            let is_figure = |at: &usize| layout.columns[*at].role == Role::Figure;
-            let (figures, mut columns): (Vec<usize>, Vec<usize>) =
-                (0..layout.columns.len()).partition(is_figure);
-            let mut used = columns.iter().map(|at| width(*at) + GAP).sum::<usize>().saturating_sub(GAP);
-            if bars {
-                used += GAP + BAR.start();
-            }
-            if used > self.width || columns.is_empty() && figures.is_empty() {
-                continue;
-            }
-            for at in figures {
-                let gap = if columns.is_empty() { 0 } else { GAP };
-                if used + gap + width(at) > self.width {
-                    break;
-                }
-                used += gap + width(at);
+        let rates = layout.columns.iter().filter(|column| column.role == Role::Share).count();
+        let droppable = if rates > 1 { BEHIND.len() } else { 0 };
+        (0..=droppable).find_map(|dropped| {
+            let with = WORDS[..4].iter().filter(|_| drawn).map(|words| (*words, true));
+            let attempts = with.chain(WORDS.iter().map(|words| (*words, false)));
+            attempts
+                .into_iter()
+                .find_map(|(words, bars)| self.fit(layout, rows, &BEHIND[..dropped], words, bars))
+        })
+    }
+
+    /// The grid without the columns of some roles, with words of a width, with bars or without, if it fits.
+    fn fit(&self, layout: &Layout, rows: &[Row], dropped: &[Role], words: usize, bars: bool) -> Option<Grid> {
+        let role = |at: &usize| layout.columns[*at].role;
+        let width = |at: usize| column_width(layout, rows, at, words);
+        let kept = (0..layout.columns.len()).filter(|at| !dropped.contains(&role(at)));
+        let (figures, mut columns): (Vec<usize>, Vec<usize>) = kept.partition(|at| role(at) == Role::Figure);
+        let mut used: usize = columns.iter().map(|at| width(*at) + GAP).sum();
+        used += if bars { BAR.start() + GAP } else { 0 };
+        // The last column has no gap after it.
+        let room = self.width + GAP;
+        if used > room {
+            return None;
+        }
+        for at in figures {
+            if used + width(at) + GAP <= room {
+                used += width(at) + GAP;
                 columns.push(at);
             }
-            if columns.is_empty() {
-                continue;
-            }
-            columns.sort_unstable();
-            let bar = bars.then(|| (BAR.start() + self.width - used).min(*BAR.end()));
-            return Some(Grid { columns, bar, words });
         }
-        None
+        columns.sort_unstable();
+        let bar = bars.then(|| (BAR.start() + room - used).min(*BAR.end()));
+        (!columns.is_empty()).then_some(Grid { columns, bar, words })
     }
 
     fn draw(&self, layout: &Layout, rows: &[Row], grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
@@ -141,14 +146,12 @@ impl Terminal {
         {
             first.push_str(" *");
         }
-        let sideways = layout.columns.iter().filter(|column| column.role == Role::Share).count() == 1
-            && layout.columns.first().is_some_and(|column| column.label == "Rate");
         let mut parts: Vec<String> = Vec::new();
         for at in 0..layout.columns.len() {
             let (label, cell) = (&layout.columns[at].label, &row.cells[at]);
             match layout.columns[at].role {
                 Role::Key | Role::Words => {}
-                Role::Share if sideways => parts.push(cell.clone()),
+                Role::Share if layout.sideways => parts.push(cell.clone()),
                 Role::Share | Role::Figure => parts.push(format!("{} {cell}", text::visible(label))),
                 Role::Interval | Role::Counts => parts.push(cell.clone()),
                 Role::Unknown => parts.push(format!("{cell} unknown")),
@@ -184,13 +187,19 @@ fn harmless(row: &Row) -> Row {
     Row { cells: row.cells.iter().map(|cell| text::visible(cell).into_owned()).collect(), ..row.clone() }
 }
 
-/// A cell as it stands in the grid: words cut, a small row's share marked.
+/// A cell as it stands in the grid: words cut, a small row's key marked.
 fn shown<'a>(layout: &Layout, row: &'a Row, at: usize, words: usize) -> std::borrow::Cow<'a, str> {
     match layout.columns[at].role {
-        Role::Share if row.small => format!("* {}", row.cells[at]).into(),
+        Role::Key if row.small && first_key(layout) == Some(at) => {
+            format!("{} *", text::cut(&row.cells[at], words - 2)).into()
+        }
         Role::Key | Role::Words => text::cut(&row.cells[at], words),
         _ => row.cells[at].as_str().into(),
     }
+}
+
+fn first_key(layout: &Layout) -> Option<usize> {
+    layout.columns.iter().position(|column| column.role == Role::Key)
 }
 
 fn widest_cell(layout: &Layout, rows: &[Row], at: usize, words: usize) -> usize {
