@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Text that is not a duration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum DurationError {
+pub(super) enum DurationError {
     /// No number, no unit, or something else.
     #[error("`{text}` is not a duration; write a whole number and a unit: 5ms, 60s, 10m, 2h")]
     Shape {
@@ -26,7 +26,7 @@ pub enum DurationError {
 ///
 /// # Errors
 /// [`DurationError`] if the text is anything but a whole number and one of `ms`, `s`, `m`, `h`.
-pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let shape = || DurationError::Shape { text: text.to_owned() };
     let trimmed = text.trim();
     let unit_at = trimmed.find(|char: char| !char.is_ascii_digit()).ok_or_else(shape)?;

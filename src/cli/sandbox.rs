@@ -18,7 +18,7 @@ use crate::sandbox::{Fault, Sandbox, SandboxOptions};
 /// Prints the base URL on the first line and the API key on the second, then serves until it is interrupted.
 /// The same flags give the same data.
 #[derive(Debug, Clone, clap::Args)]
-pub struct SandboxArgs {
+pub(super) struct SandboxArgs {
     /// Where all made-up data comes from
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
@@ -113,7 +113,7 @@ impl SandboxArgs {
 ///
 /// # Errors
 /// If the sandbox cannot start, or its address cannot be printed.
-pub async fn run(args: SandboxArgs, stdout: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) async fn run(args: SandboxArgs, stdout: &mut dyn Write) -> anyhow::Result<()> {
     // Before the address is known to anyone: whoever reads it may send the signal at once.
     let interrupted = interruption().context("cannot listen for signals")?;
     let sandbox = Sandbox::start(args.options()).await.context("cannot start the sandbox")?;
