@@ -9,7 +9,7 @@ mod duration;
 mod exit;
 mod fetch;
 mod progress;
-mod report;
+pub mod report;
 mod run;
 mod sandbox;
 mod scope;

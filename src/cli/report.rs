@@ -23,7 +23,7 @@ use crate::report::{Page, Renderer};
 
 /// The flags of `report`; `run` has them too.
 #[derive(Debug, Clone, Args)]
-pub(super) struct ReportArgs {
+pub struct ReportArgs {
     /// Reports by name; all of them if none is named
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
@@ -56,7 +56,7 @@ pub(super) struct ReportArgs {
 
 /// The formats of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub enum Format {
     /// Tables to read
     Terminal,
     /// One document for other programs, never cut
@@ -65,7 +65,7 @@ pub(super) enum Format {
 
 /// Which days were asked for; the last complete day is the lake's to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Days {
+pub enum Days {
     /// So many days, ending with the last complete one, or with today.
     Last {
         /// How many.
@@ -89,7 +89,7 @@ impl Days {
     ///
     /// # Errors
     /// [`Backwards`] if `--since` lies after the day that ends the range.
-    pub(super) fn resolve(self, last_complete: Date, today: Date) -> Result<DayRange, Backwards> {
+    pub fn resolve(self, last_complete: Date, today: Date) -> Result<DayRange, Backwards> {
         let end = |include_today| if include_today { today } else { last_complete };
         match self {
             Self::Last { days, include_today } => Ok(DayRange::ending(end(include_today), days)),
@@ -101,7 +101,7 @@ impl Days {
 
 /// What `report` does once its flags are understood.
 #[derive(Debug, Clone)]
-pub(super) struct ReportOptions {
+pub struct ReportOptions {
     /// The reports, in order.
     pub queries: Vec<Query>,
     /// How they look.
@@ -117,7 +117,7 @@ pub(super) struct ReportOptions {
 /// A report that was not given.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(super) enum ReportError {
+pub enum ReportError {
     /// A name that the catalogue does not have: wrong usage.
     #[error(transparent)]
     UnknownReport(#[from] UnknownReport),
@@ -160,7 +160,7 @@ impl ReportArgs {
     ///
     /// # Errors
     /// [`ReportError::UnknownReport`] or [`ReportError::Backwards`].
-    pub(super) fn into_options(
+    pub fn into_options(
         self,
         terminal: Terminal,
         generated_at: Timestamp,
@@ -182,7 +182,7 @@ impl ReportOptions {
     ///
     /// # Errors
     /// [`ReportError::Folder`] if a file is in its place or it cannot be made.
-    pub(super) fn prepare(&self) -> Result<(), ReportError> {
+    pub fn prepare(&self) -> Result<(), ReportError> {
         let Some(path) = &self.output else { return Ok(()) };
         fs::create_dir_all(path).map_err(|source| {
             let hint = if path.is_file() { ": it is a file" } else { "" };
@@ -195,7 +195,7 @@ impl ReportOptions {
 ///
 /// # Errors
 /// [`ReportError`]. That nobody reads `out` any more is none.
-pub(super) fn render(options: &ReportOptions, scope: &Scope, out: &mut dyn Write) -> Result<(), ReportError> {
+pub fn render(options: &ReportOptions, scope: &Scope, out: &mut dyn Write) -> Result<(), ReportError> {
     options.prepare()?;
     let engine = LocalEngine::new(&scope.files);
     let none = Arguments::new();
@@ -246,7 +246,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// A flag's value that is not understood.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(super) enum ValueError {
+pub enum ValueError {
     /// No date.
     #[error("it is not a date of the form YYYY-MM-DD")]
     Date,
@@ -259,7 +259,7 @@ pub(super) enum ValueError {
 ///
 /// # Errors
 /// [`ValueError::Date`].
-pub(super) fn parse_date(text: &str) -> Result<Date, ValueError> {
+pub fn parse_date(text: &str) -> Result<Date, ValueError> {
     // jiff would take a date with a time too.
     let date = text.parse().ok().filter(|date: &Date| date.to_string() == text);
     date.ok_or(ValueError::Date)
@@ -269,7 +269,7 @@ pub(super) fn parse_date(text: &str) -> Result<Date, ValueError> {
 ///
 /// # Errors
 /// [`ValueError::Days`].
-pub(super) fn parse_days(text: &str) -> Result<u32, ValueError> {
+pub fn parse_days(text: &str) -> Result<u32, ValueError> {
     let days = text.strip_suffix('d').unwrap_or(text).parse().ok();
     days.filter(|days| (1..=36_500).contains(days)).ok_or(ValueError::Days)
 }
