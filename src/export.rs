@@ -4,6 +4,7 @@
 //! that knows all three. Network, decode and write run side by side; every channel between them is bounded.
 
 mod checkpoint;
+mod pages;
 mod plan;
 mod walk;
 
@@ -151,7 +152,10 @@ pub fn export(
     let incomplete = match ended {
         Ok(incomplete) => incomplete.or_else(|| run.totals.too_much_quarantine()),
         Err(error) => {
-            run.record(began_at, &format!("failed: {error}"))?;
+            // A lake that never got a page keeps no trace of the attempt.
+            if run.totals.pages > 0 {
+                run.record(began_at, &format!("failed: {error}"))?;
+            }
             return Err(error);
         }
     };

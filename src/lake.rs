@@ -4,14 +4,16 @@
 //! Its calls block: they belong on a thread of their own, never on one that runs asynchronous tasks.
 
 mod error;
+mod facts;
 pub mod layout;
 mod lock;
 pub mod manifest;
 mod merge;
 mod parts;
-pub mod publish;
+mod publish;
 pub mod stage;
 pub mod window;
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use tokio::runtime::Handle;
 pub use error::Error;
 pub use lock::Lock;
 pub use manifest::{DayRecord, Interval, LakeRecord, Manifest, RunRecord};
+pub use facts::Walked;
 pub use publish::Published;
 pub use stage::Stage;
 
@@ -35,6 +38,8 @@ pub use stage::Stage;
 #[derive(Debug, Clone)]
 pub struct Lake {
     store: Arc<dyn ObjectStore>,
+    /// The same place without the wait for the disk, for what a crash may cost: parts and checkpoints.
+    scratch: Arc<dyn ObjectStore>,
     root: PathBuf,
     runtime: Handle,
 }
@@ -81,9 +86,34 @@ impl Lake {
             probe_writable(&internal).map_err(unwritable)?;
         }
         let store = LocalFileSystem::new_with_prefix(&root)
-            .map_err(|source| Error::Store { what: "open", key: root.display().to_string(), source })?
-            .with_fsync(true);
-        Ok(Self { store: Arc::new(store), root, runtime: runtime.clone() })
+            .map_err(|source| Error::Store { what: "open", key: root.display().to_string(), source })?;
+        Ok(Self {
+            scratch: Arc::new(store.clone()),
+            store: Arc::new(store.with_fsync(true)),
+            root,
+            runtime: runtime.clone(),
+        })
+    }
+
+    /// Takes a lake's folders away again if nothing was ever put into it: a run that was refused leaves no trace.
+    pub fn discard_if_empty(&self) {
+        let internal = self.root.join(layout::INTERNAL);
+        let holds_something = |folder: &Path| folder.read_dir().is_ok_and(|mut found| found.next().is_some());
+        if self.root.join("sessions").exists() || self.root.join(layout::lake_record().as_ref()).exists() {
+            return;
+        }
+        for folder in ["days", "intents", "staging", "quarantine"].map(|name| internal.join(name)) {
+            if holds_something(&folder) {
+                return;
+            }
+        }
+        // Whatever cannot be removed stays: this is tidiness, nothing depends on it.
+        let _ = std::fs::remove_file(self.root.join(layout::LOCK));
+        for folder in ["days", "intents", "staging", "quarantine", "runs"].map(|name| internal.join(name)) {
+            let _ = std::fs::remove_dir(folder);
+        }
+        let _ = std::fs::remove_dir(&internal);
+        let _ = std::fs::remove_dir(&self.root);
     }
 
     /// The lake's folder, as it was named.
@@ -122,11 +152,13 @@ impl Lake {
         Ok(())
     }
 
+    fn write_scratch(&self, key: &Key, bytes: Vec<u8>) -> Result<(), Error> {
+        self.wait(self.scratch.put(key, bytes.into())).map_err(|source| store_error("write", key, source))?;
+        Ok(())
+    }
+
     fn write_json<T: Serialize>(&self, key: &Key, record: &T) -> Result<(), Error> {
-        let mut text = serde_json::to_vec_pretty(record)
-            .map_err(|source| Error::Record { key: key.to_string(), source })?;
-        text.push(b'\n');
-        self.write_bytes(key, text)
+        self.write_bytes(key, to_json(key, record)?)
     }
 
     fn delete(&self, key: &Key) -> Result<(), Error> {
@@ -141,6 +173,17 @@ impl Lake {
         let listing = self.store.list(Some(folder)).map_ok(|found| found.location).try_collect();
         self.wait(listing).map_err(|source| store_error("list", folder, source))
     }
+}
+
+fn to_json<T: Serialize>(key: &Key, record: &T) -> Result<Vec<u8>, Error> {
+    let mut text =
+        serde_json::to_vec_pretty(record).map_err(|source| Error::Record { key: key.to_string(), source })?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn store_error(what: &'static str, key: &Key, source: object_store::Error) -> Error {

@@ -106,7 +106,7 @@ impl Fetch<'_> {
         let progress = Progress::start(console, Arc::clone(&client));
         let summary = export::export(runtime, &client, &lake, &options, &progress);
         progress.end();
-        let summary = summary?;
+        let summary = summary.inspect_err(|_| lake.discard_if_empty())?;
         console.say(&told(&summary, location));
         match summary.incomplete {
             None => Ok(Exit::Done),

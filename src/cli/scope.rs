@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Write};
 
 use clap::Args;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use tokio::runtime::Handle;
 
 use super::console::Console;
@@ -89,36 +90,33 @@ fn scope(lake: &Lake, manifest: &Manifest, days: Days, now: Timestamp) -> anyhow
         range,
         files: files.collect(),
         complete: window.incomplete.is_empty(),
-        notes: notes(range, &window.incomplete, last_complete, today),
+        notes: notes(range, &window.incomplete, manifest, today),
         missing: window.incomplete,
         newest: window.newest,
     })
 }
 
-fn notes(
-    range: DayRange,
-    incomplete: &[jiff::civil::Date],
-    last_complete: jiff::civil::Date,
-    today: jiff::civil::Date,
-) -> Vec<String> {
+fn notes(range: DayRange, incomplete: &[Date], manifest: &Manifest, today: Date) -> Vec<String> {
     let mut notes = Vec::new();
     if !incomplete.is_empty() {
         let complete = range.len() - incomplete.len();
-        notes.push(format!(
-            "{complete} of {} days are complete; missing or still open: {}",
-            range.len(),
-            named(incomplete)
-        ));
+        let days = range.len();
+        notes.push(format!("{complete} of {days} days are complete; missing or still open: {}", named(incomplete)));
     }
-    let age = last_complete.until(today).map_or(0, |span| span.get_days());
-    if age > 1 {
-        notes.push(format!("the last complete day of the lake is {last_complete}, {age} days ago"));
+    if let Some(first) = manifest.days.keys().next().filter(|first| **first > range.since()) {
+        notes.push(format!("the lake begins on {first}"));
+    }
+    if let Some(last) = manifest.last_complete() {
+        let age = last.until(today).map_or(0, |span| span.get_days());
+        if age > 1 {
+            notes.push(format!("the last complete day of the lake is {last}, {age} days ago"));
+        }
     }
     notes
 }
 
 /// Days in words: a few by name, many by their first and last.
-fn named(days: &[jiff::civil::Date]) -> String {
+fn named(days: &[Date]) -> String {
     match days {
         [first, .., last] if days.len() > 4 => format!("{} days between {first} and {last}", days.len()),
         days => days.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),

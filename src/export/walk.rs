@@ -1,59 +1,26 @@
 //! One walk: pages from the API, decoded beside it, staged and published a day at a time.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use tokio::sync::mpsc;
 
 use super::checkpoint::Checkpoint;
+use super::pages::{CHUNKS_AHEAD, Chunk, End, PAGES_AHEAD, decode_pages, send_pages};
 use super::plan::Walk;
 use super::{Error, Incomplete, QUARANTINE_KEPT, Run, Standing};
-use crate::lake::publish::Walked;
-use crate::lake::{self, Interval, LakeRecord, Stage};
-use crate::persona::{self, Client, Cursor, Page};
+use crate::lake::{self, Interval, LakeRecord, Stage, Walked};
+use crate::persona::{self, Cursor};
 use crate::range::{day_start, utc_date};
-use crate::session::{Decoded, Decoder, Seen};
+use crate::session::Decoded;
 
-/// Pages between network and decode.
-const PAGES_AHEAD: usize = 4;
-/// Chunks between decode and write.
-const CHUNKS_AHEAD: usize = 2;
-/// Rows that make a chunk.
-const CHUNK_ROWS: usize = 2_000;
 /// A checkpoint at least every so many pages …
 const CHECKPOINT_PAGES: u64 = 50;
 /// … or so often.
 const CHECKPOINT_TIME: Duration = Duration::from_secs(10);
-
-/// Some pages, decoded.
-struct Chunk {
-    decoded: Decoded,
-    pages: u64,
-    newest_ms: Option<i64>,
-    oldest_ms: Option<i64>,
-    /// Where the page after them begins; none after the last page.
-    next: Option<Cursor>,
-    /// The server's clock at the first of them.
-    server_time: Timestamp,
-    environment: Option<String>,
-}
-
-/// How a walk's pages ended.
-enum End {
-    /// The API said that there is no next page.
-    Bottom,
-    /// Far enough: whatever follows was not asked for.
-    Enough,
-    /// No further page could be had.
-    Broken(persona::Error),
-}
 
 /// A walk's state on the writing side.
 struct Progress {
@@ -224,6 +191,7 @@ impl Run<'_> {
             ..Checkpoint::new(self.options, began, cursor.as_str().to_owned())
         };
         self.lake.write_checkpoint(&checkpoint.run_id, &checkpoint)?;
+        progress.stage.sweep()?;
         Ok(())
     }
 
@@ -235,7 +203,6 @@ impl Run<'_> {
         let walked = Walked {
             began,
             whole: covered.covers(day_start(date), last_moment),
-            environment: self.environment.as_deref(),
         };
         let published = progress.stage.publish(date, walked)?;
         tracing::debug!(%date, rows = published.rows, new = published.new, changed = published.changed, "a day was published");
@@ -291,7 +258,11 @@ impl Run<'_> {
         self.lake.record_lake(&self.manifest.lake)?;
         match end {
             End::Broken(error) => {
-                self.checkpoint(&mut progress)?;
+                if leads_on(&error) {
+                    self.checkpoint(&mut progress)?;
+                } else {
+                    progress.stage.clear()?;
+                }
                 Ok(Some(error.into()))
             }
             End::Bottom | End::Enough => {
@@ -316,6 +287,11 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the cursor may still lead on after an error: not one that the API rejects or that goes in a circle.
+fn leads_on(error: &persona::Error) -> bool {
+    !matches!(error, persona::Error::Rejected { .. } | persona::Error::Loop { .. })
 }
 
 /// How far down a finished walk came.
@@ -346,96 +322,3 @@ impl Progress {
     }
 }
 
-/// The network's side: pages into the channel until they end, fail or nobody wants them any more.
-async fn send_pages(
-    client: Arc<Client>,
-    start: Option<Cursor>,
-    sender: mpsc::Sender<Result<Page, persona::Error>>,
-) {
-    let hasher = RandomState::new();
-    let mut followed: HashSet<u64> = start.iter().map(|cursor| hasher.hash_one(cursor)).collect();
-    let mut pages = pin!(client.pages(start));
-    loop {
-        let page = match pages.try_next().await {
-            Ok(Some(page)) => page,
-            Ok(None) => return,
-            Err(error) => {
-                // Nobody there to hear it: the walk has ended for another reason.
-                let _ = sender.send(Err(error)).await;
-                return;
-            }
-        };
-        let seen_before =
-            page.next.as_ref().filter(|cursor| !followed.insert(hasher.hash_one(cursor))).cloned();
-        if sender.send(Ok(page)).await.is_err() {
-            return;
-        }
-        if let Some(cursor) = seen_before {
-            let _ = sender.send(Err(persona::Error::Loop { cursor: cursor.as_str().to_owned() })).await;
-            return;
-        }
-    }
-}
-
-/// The decoder's side: pages into chunks, as large as pages wait for it.
-fn decode_pages(
-    mut pages: mpsc::Receiver<Result<Page, persona::Error>>,
-    chunks: &SyncSender<Chunk>,
-) -> Result<End, Error> {
-    let mut decoder = Decoder::default();
-    loop {
-        let mut page = match pages.blocking_recv() {
-            Some(Ok(page)) => page,
-            Some(Err(error)) => return Ok(End::Broken(error)),
-            None => return Err(Error::Stopped("network")),
-        };
-        let mut open: Option<Chunk> = None;
-        let broken = loop {
-            let seen = Seen { environment: page.environment.clone(), at: page.server_time };
-            let facts = decoder.page(&page.body, &seen)?;
-            let chunk = open.get_or_insert_with(|| Chunk::empty(&page));
-            chunk.add(facts, page.next);
-            if chunk.next.is_none() || decoder.rows() >= CHUNK_ROWS {
-                break None;
-            }
-            match pages.try_recv() {
-                Ok(Ok(next)) => page = next,
-                Ok(Err(error)) => break Some(error),
-                Err(_nothing_waits) => break None,
-            }
-        };
-        let Some(mut chunk) = open else { continue };
-        let is_last = chunk.next.is_none();
-        chunk.decoded = decoder.take()?;
-        if chunks.send(chunk).is_err() {
-            return Ok(End::Enough);
-        }
-        if let Some(error) = broken {
-            return Ok(End::Broken(error));
-        }
-        if is_last {
-            return Ok(End::Bottom);
-        }
-    }
-}
-
-impl Chunk {
-    fn empty(page: &Page) -> Self {
-        Self {
-            decoded: Decoded::default(),
-            pages: 0,
-            newest_ms: None,
-            oldest_ms: None,
-            next: None,
-            server_time: page.server_time,
-            environment: page.environment.clone(),
-        }
-    }
-
-    fn add(&mut self, facts: crate::session::PageFacts, next: Option<Cursor>) {
-        self.pages += 1;
-        self.newest_ms = self.newest_ms.max(facts.newest_ms);
-        self.oldest_ms = [self.oldest_ms, facts.oldest_ms].into_iter().flatten().min();
-        self.next = next;
-    }
-}

@@ -14,8 +14,9 @@ use arrow::ipc::writer::StreamWriter;
 use bytes::{Buf, Bytes};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use super::{Error, Lake, layout};
+use super::{Error, Lake, hexadecimal, layout};
 use crate::session::schema::{CREATED_AT, RELATIONSHIPS, schema};
 
 /// Rows of a batch that is read back or merged.
@@ -90,6 +91,8 @@ pub(super) struct Part {
     pub(super) date: Date,
     pub(super) name: String,
     pub(super) rows: u64,
+    /// Of its bytes, in hexadecimal: parts are not waited for to reach the disk, and a crash may take them.
+    pub(super) sha256: String,
     /// Its first row.
     pub(super) newest: RowKey,
 }
@@ -106,8 +109,15 @@ impl Lake {
         let name = format!("{date}-{number:06}.arrow");
         let key = layout::staged(run_id, &name);
         let encoded = encode(batch).map_err(|source| Error::file("encoded", &key, source))?;
-        self.write_bytes(&key, encoded)?;
-        Ok(Part { date, name, rows: batch.num_rows() as u64, newest: KeyColumns::of(batch).key(0) })
+        let sha256 = hexadecimal(&Sha256::digest(&encoded));
+        self.write_scratch(&key, encoded)?;
+        Ok(Part { date, name, rows: batch.num_rows() as u64, sha256, newest: KeyColumns::of(batch).key(0) })
+    }
+
+    /// Whether a part is there, whole.
+    pub(super) fn has_part(&self, run_id: &str, part: &Part) -> bool {
+        let bytes = self.read_bytes(&layout::staged(run_id, &part.name));
+        bytes.is_ok_and(|bytes| hexadecimal(&Sha256::digest(&bytes)) == part.sha256)
     }
 
     /// Reads a part's batches.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::DayRecord;
 use super::parts::{KeyColumns, Part, sorted};
-use super::{Error, Lake, layout};
+use super::{Error, Lake, layout, to_json};
 use crate::range::{DayRange, day_start, utc_date};
 use crate::session::Decoded;
 
@@ -29,6 +29,8 @@ pub struct Stage {
     range: Option<DayRange>,
     days: BTreeMap<Date, StagedDay>,
     next_part: u64,
+    /// Parts whose day is published, but which the last checkpoint still names.
+    pub(super) spent: Vec<Part>,
 }
 
 /// One day's rows.
@@ -55,7 +57,7 @@ pub struct StageState {
 impl Stage {
     /// An empty stage of a run. `range` drops the rows of all other days.
     pub fn new(lake: Lake, run_id: &str, range: Option<DayRange>) -> Self {
-        Self { lake, run_id: run_id.to_owned(), range, days: BTreeMap::new(), next_part: 0 }
+        Self { lake, run_id: run_id.to_owned(), range, days: BTreeMap::new(), next_part: 0, spent: Vec::new() }
     }
 
     /// The stage of an interrupted run, as its checkpoint described it.
@@ -129,6 +131,17 @@ impl Stage {
         Ok(self.days.remove(&date).unwrap_or_default())
     }
 
+    /// Deletes the parts of published days: the checkpoint that named them has been replaced.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if one cannot be deleted.
+    pub fn sweep(&mut self) -> Result<(), Error> {
+        for part in std::mem::take(&mut self.spent) {
+            self.lake.delete(&layout::staged(&self.run_id, &part.name))?;
+        }
+        Ok(())
+    }
+
     /// Deletes whatever the run staged.
     ///
     /// # Errors
@@ -193,7 +206,8 @@ impl Lake {
     /// # Errors
     /// [`Error::Store`] if it cannot be written.
     pub fn write_checkpoint<T: Serialize>(&self, run_id: &str, checkpoint: &T) -> Result<(), Error> {
-        self.write_json(&layout::staged(run_id, "checkpoint.json"), checkpoint)
+        let key = layout::staged(run_id, "checkpoint.json");
+        self.write_scratch(&key, to_json(&key, checkpoint)?)
     }
 
     /// A run's checkpoint; none if there is none of use: it only saves requests, so a damaged one is no error.
@@ -201,10 +215,9 @@ impl Lake {
         self.read_json(&layout::staged(run_id, "checkpoint.json")).ok().flatten()
     }
 
-    /// Whether every part of a stage is where its checkpoint says.
+    /// Whether every part of a stage is where its checkpoint says, and whole.
     pub fn has_parts(&self, run_id: &str, state: &StageState) -> bool {
-        let Ok(found) = self.list(&layout::staged(run_id, "")) else { return false };
-        state.parts.iter().all(|part| found.contains(&layout::staged(run_id, &part.name)))
+        state.parts.iter().all(|part| self.has_part(run_id, part))
     }
 
     /// Whether the day has a record.

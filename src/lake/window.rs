@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::Manifest;
-use crate::range::DayRange;
+use crate::range::{DayRange, day_start};
 
 /// The days of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,11 +27,19 @@ impl Manifest {
     pub fn window(&self, range: DayRange) -> Option<Window> {
         let recorded = || self.days.range(range.since()..=range.until()).map(|(_, day)| day);
         recorded().next()?;
-        let is_complete = |date: &Date| self.days.get(date).is_some_and(|day| day.complete);
+        let is_complete = |date: &Date| match self.days.get(date) {
+            Some(day) => day.complete,
+            // Before the API's oldest session there is nothing to record, and yet nothing is missing.
+            None => self.covers_day(*date),
+        };
         Some(Window {
             with_file: recorded().filter(|day| day.rows > 0).map(|day| day.date).collect(),
             incomplete: range.days().filter(|date| !is_complete(date)).collect(),
             newest: recorded().filter_map(|day| day.newest).max(),
         })
+    }
+
+    fn covers_day(&self, date: Date) -> bool {
+        date.tomorrow().is_ok_and(|next| self.lake.covers(day_start(date), day_start(next)))
     }
 }

@@ -276,11 +276,11 @@ struct FailedAttempt {
     error: Attempt,
 }
 
-fn broken(what: &'static str, source: reqwest::Error) -> FailedAttempt {
+fn broken(what: &'static str, cause: reqwest::Error) -> FailedAttempt {
     // The URL holds a cursor and is told elsewhere; the error is to say what went wrong.
     FailedAttempt {
         failure: Failure::Broken,
-        error: Attempt::Transport { what, source: source.without_url() },
+        error: Attempt::Transport { what, cause: cause.without_url() },
     }
 }
 

@@ -98,12 +98,12 @@ pub enum Attempt {
         detail: String,
     },
     /// No whole answer came.
-    #[error("{what}: {}", innermost(source))]
+    #[error("{what}: {}", innermost(cause))]
     Transport {
         /// What failed: the connection, the answer, its body.
         what: &'static str,
-        /// The client's error.
-        source: reqwest::Error,
+        /// The client's error. Not a source: its own sentence says no more than that something failed.
+        cause: reqwest::Error,
     },
     /// The body is larger than any page can be.
     #[error("a body of more than {limit} bytes")]

@@ -49,26 +49,28 @@ pub struct Pacer {
     /// As the newest answer said it, less what was sent since.
     remaining: Option<u32>,
     window_ends: Option<Instant>,
-    next_slot: Option<Instant>,
+    last_slot: Option<Instant>,
     halved_until: Option<Instant>,
 }
 
 impl Pacer {
     /// A pacer that has heard nothing from the API yet.
     pub fn new(budget: Budget) -> Self {
-        Self { budget, limit: None, remaining: None, window_ends: None, next_slot: None, halved_until: None }
+        Self { budget, limit: None, remaining: None, window_ends: None, last_slot: None, halved_until: None }
     }
 
     /// Takes the next slot and says how long to wait for it. Counts the request as spent.
     pub fn take_slot(&mut self, now: Instant) -> Duration {
-        let mut slot = self.next_slot.map_or(now, |slot| slot.max(now.checked_sub(SLACK).unwrap_or(now)));
+        // The interval is that of the pace as it is known now: the first answer may have changed it.
+        let due = self.last_slot.map(|last| last + self.interval(now));
+        let mut slot = due.map_or(now, |due| due.max(now.checked_sub(SLACK).unwrap_or(now)));
         if let Some(pause) = self.pause(now) {
             slot = slot.max(now + pause);
             // A new window: what is left in it will be known with the next answer.
             self.remaining = None;
         }
         self.remaining = self.remaining.map(|left| left.saturating_sub(1));
-        self.next_slot = Some(slot + self.interval(now));
+        self.last_slot = Some(slot);
         slot.saturating_duration_since(now)
     }
 
@@ -166,6 +168,15 @@ mod tests {
         assert!((1199..=1201).contains(&requests_in(&mut pacer, start, MINUTE)));
         pacer.learn(start, limits(100, 100, 60), 0);
         assert!((pacer.rate(start) - 70.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_first_answer_sets_the_pace_of_the_very_next_request() {
+        let mut pacer = Pacer::new(Budget::default());
+        let now = Instant::now();
+        pacer.take_slot(now);
+        pacer.learn(now, limits(60_000, 59_999, 60), 0);
+        assert!(pacer.take_slot(now) < Duration::from_millis(2));
     }
 
     #[test]

@@ -1,0 +1,141 @@
+//! Pages from the API, decoded beside the network: the two sides of a walk that do not write.
+//!
+//! Must not know the lake.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::Error;
+use crate::persona::{self, Client, Cursor, Page};
+use crate::session::{Decoded, Decoder, PageFacts, Seen};
+
+/// Pages between network and decode.
+pub(super) const PAGES_AHEAD: usize = 4;
+/// Chunks between decode and write.
+pub(super) const CHUNKS_AHEAD: usize = 2;
+/// Rows that make a chunk.
+const CHUNK_ROWS: usize = 2_000;
+
+/// Some pages, decoded.
+pub(super) struct Chunk {
+    pub(super) decoded: Decoded,
+    pub(super) pages: u64,
+    pub(super) newest_ms: Option<i64>,
+    pub(super) oldest_ms: Option<i64>,
+    /// Where the page after them begins; none after the last page.
+    pub(super) next: Option<Cursor>,
+    /// The server's clock at the first of them.
+    pub(super) server_time: Timestamp,
+    pub(super) environment: Option<String>,
+}
+
+/// How a walk's pages ended.
+pub(super) enum End {
+    /// The API said that there is no next page.
+    Bottom,
+    /// Far enough: whatever follows was not asked for.
+    Enough,
+    /// No further page could be had.
+    Broken(persona::Error),
+}
+
+/// The network's side: pages into the channel until they end, fail or nobody wants them any more.
+pub(super) async fn send_pages(
+    client: Arc<Client>,
+    start: Option<Cursor>,
+    sender: mpsc::Sender<Result<Page, persona::Error>>,
+) {
+    let hasher = RandomState::new();
+    let mut followed: HashSet<u64> = start.iter().map(|cursor| hasher.hash_one(cursor)).collect();
+    let mut pages = pin!(client.pages(start));
+    loop {
+        let page = match pages.try_next().await {
+            Ok(Some(page)) => page,
+            Ok(None) => return,
+            Err(error) => {
+                // Nobody there to hear it: the walk has ended for another reason.
+                let _ = sender.send(Err(error)).await;
+                return;
+            }
+        };
+        let seen_before =
+            page.next.as_ref().filter(|cursor| !followed.insert(hasher.hash_one(cursor))).cloned();
+        if sender.send(Ok(page)).await.is_err() {
+            return;
+        }
+        if let Some(cursor) = seen_before {
+            let _ = sender.send(Err(persona::Error::Loop { cursor: cursor.as_str().to_owned() })).await;
+            return;
+        }
+    }
+}
+
+/// The decoder's side: pages into chunks, as large as pages wait for it.
+pub(super) fn decode_pages(
+    mut pages: mpsc::Receiver<Result<Page, persona::Error>>,
+    chunks: &SyncSender<Chunk>,
+) -> Result<End, Error> {
+    let mut decoder = Decoder::default();
+    loop {
+        let mut page = match pages.blocking_recv() {
+            Some(Ok(page)) => page,
+            Some(Err(error)) => return Ok(End::Broken(error)),
+            None => return Err(Error::Stopped("network")),
+        };
+        let mut open: Option<Chunk> = None;
+        let broken = loop {
+            let seen = Seen { environment: page.environment.clone(), at: page.server_time };
+            let facts = decoder.page(&page.body, &seen)?;
+            let chunk = open.get_or_insert_with(|| Chunk::empty(&page));
+            chunk.add(facts, page.next);
+            if chunk.next.is_none() || decoder.rows() >= CHUNK_ROWS {
+                break None;
+            }
+            match pages.try_recv() {
+                Ok(Ok(next)) => page = next,
+                Ok(Err(error)) => break Some(error),
+                Err(_nothing_waits) => break None,
+            }
+        };
+        let Some(mut chunk) = open else { continue };
+        let is_last = chunk.next.is_none();
+        chunk.decoded = decoder.take()?;
+        if chunks.send(chunk).is_err() {
+            return Ok(End::Enough);
+        }
+        if let Some(error) = broken {
+            return Ok(End::Broken(error));
+        }
+        if is_last {
+            return Ok(End::Bottom);
+        }
+    }
+}
+
+impl Chunk {
+    fn empty(page: &Page) -> Self {
+        Self {
+            decoded: Decoded::default(),
+            pages: 0,
+            newest_ms: None,
+            oldest_ms: None,
+            next: None,
+            server_time: page.server_time,
+            environment: page.environment.clone(),
+        }
+    }
+
+    fn add(&mut self, facts: PageFacts, next: Option<Cursor>) {
+        self.pages += 1;
+        self.newest_ms = self.newest_ms.max(facts.newest_ms);
+        self.oldest_ms = [self.oldest_ms, facts.oldest_ms].into_iter().flatten().min();
+        self.next = next;
+    }
+}

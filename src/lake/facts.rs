@@ -1,0 +1,123 @@
+//! What a day's rows say as a whole: the part of its record that is counted from them.
+//!
+//! Must not know where the rows lie.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, RecordBatch, cast::AsArray};
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+
+use super::manifest::{Coverage, DayRecord, MANIFEST_VERSION};
+use super::parts::KeyColumns;
+use super::stage::AbsentCounts;
+use crate::range::day_start;
+use crate::session::decode::column_at;
+use crate::session::schema::{ATTRIBUTES, RELATIONSHIPS, STATUS, schema};
+
+/// Statuses that no session leaves (Persona's `inquiry-session.yaml`: `new`, `active`, `expired`).
+const FINAL_STATUSES: [&str; 1] = ["expired"];
+
+/// What is known of the walk that a day's rows come from.
+#[derive(Debug, Clone, Copy)]
+pub struct Walked {
+    /// When it began, by the server's clock.
+    pub began: Timestamp,
+    /// Whether it went over the whole day without a break.
+    pub whole: bool,
+}
+
+/// What a day's rows say as a whole.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    newest: Option<i64>,
+    oldest: Option<i64>,
+    statuses: BTreeMap<String, u64>,
+    rows: u64,
+    nulls: Vec<u64>,
+    environment: Option<String>,
+}
+
+impl Facts {
+    pub(super) fn add(&mut self, batch: &RecordBatch) {
+        let keys = KeyColumns::of(batch);
+        let last = keys.len().saturating_sub(1);
+        self.newest = self.newest.or_else(|| Some(keys.created_ms(0)));
+        self.oldest = Some(keys.created_ms(last));
+        self.rows += keys.len() as u64;
+        self.nulls.resize(batch.num_columns(), 0);
+        for (nulls, column) in self.nulls.iter_mut().zip(batch.columns()) {
+            *nulls += column.null_count() as u64;
+        }
+        let statuses = batch.column(2 + RELATIONSHIPS.len() + STATUS).as_string::<i32>();
+        for status in statuses {
+            let status = status.unwrap_or("unknown");
+            match self.statuses.get_mut(status) {
+                Some(rows) => *rows += 1,
+                None => _ = self.statuses.insert(status.to_owned(), 1),
+            }
+        }
+        if self.environment.is_none() {
+            self.environment = batch.column(0).as_string::<i32>().iter().flatten().next().map(str::to_owned);
+        }
+    }
+
+    pub(super) fn footer(&self) -> Vec<(&'static str, String)> {
+        let mut footer = vec![("rows", self.rows.to_string())];
+        footer.extend(self.environment.clone().map(|environment| ("environment_id", environment)));
+        footer
+    }
+
+    pub(super) fn record(&self, date: Date, walked: Walked, run_id: &str, absent: &AbsentCounts) -> DayRecord {
+        let moment = |ms: Option<i64>| ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let all_final = self.statuses.keys().all(|status| FINAL_STATUSES.contains(&status.as_str()));
+        let (complete, settled) = ended(date, walked);
+        DayRecord {
+            version: MANIFEST_VERSION,
+            date,
+            rows: self.rows,
+            bytes: 0,
+            sha256: String::new(),
+            complete,
+            sealed: settled && all_final,
+            checked_at: walked.began,
+            fetched_at: Timestamp::now(),
+            newest: moment(self.newest),
+            oldest: moment(self.oldest),
+            statuses: self.statuses.clone(),
+            coverage: self.coverage(absent),
+            run_id: run_id.to_owned(),
+        }
+    }
+
+    fn coverage(&self, absent: &AbsentCounts) -> BTreeMap<String, Coverage> {
+        (0..ATTRIBUTES.len() + RELATIONSHIPS.len())
+            .map(|place| {
+                let name = column_at(place);
+                let column = schema().index_of(name).unwrap_or_default();
+                let null = self.nulls.get(column).copied().unwrap_or_default();
+                let missing = |mask: &u64| mask & (1 << place) != 0;
+                let absent = absent.0.iter().filter(|(mask, _)| missing(mask)).map(|(_, rows)| rows).sum();
+                (name.to_owned(), Coverage { known: self.rows - null, null, absent })
+            })
+            .collect()
+    }
+}
+
+/// Whether the day was walked from end to end after its end, and whether an hour or more after it.
+fn ended(date: Date, walked: Walked) -> (bool, bool) {
+    let end = date.tomorrow().map_or(Timestamp::MAX, day_start);
+    let an_hour_later = end.saturating_add(1.hour()).unwrap_or(Timestamp::MAX);
+    (walked.whole && walked.began >= end, walked.whole && walked.began >= an_hour_later)
+}
+
+/// The record of a day on which there was no session.
+pub(super) fn empty_day(date: Date, walked: Walked, run_id: &str, old: Option<DayRecord>) -> DayRecord {
+    let record = Facts::default().record(date, walked, run_id, &AbsentCounts::default());
+    let was = |of: fn(&DayRecord) -> bool| old.as_ref().is_some_and(of);
+    DayRecord {
+        complete: record.complete || was(|old| old.complete),
+        sealed: record.sealed || was(|old| old.sealed),
+        ..record
+    }
+}
