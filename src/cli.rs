@@ -92,7 +92,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     keep_files_private();
     let console = Console::start(cli.common.log_format, cli.common.verbose);
-    match execute(cli.command, &console) {
+    // A panic anywhere is a mistake in this program or a library. It is told as any other error is; where a room
+    // catches one, as it does for the query engine, nothing more is said.
+    std::panic::set_hook(Box::new(|panic| tracing::debug!("{panic}")));
+    let executed = std::panic::catch_unwind(|| execute(cli.command, &console));
+    match executed.unwrap_or_else(|panic| Err(internal_error(&*panic))) {
         Ok(exit) => exit.into(),
         Err(error) if exit::is_broken_pipe(&error) => Exit::Done.into(),
         Err(error) => {
@@ -100,6 +104,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             exit::of(&error).into()
         }
     }
+}
+
+fn internal_error(panic: &(dyn std::any::Any + Send)) -> anyhow::Error {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason was given");
+    anyhow::anyhow!("this is a defect of session-risk, please report it: {words}")
 }
 
 enum ParseError {

@@ -28,9 +28,9 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 
 pub use error::Error;
+pub use facts::Walked;
 pub use lock::Lock;
 pub use manifest::{DayRecord, Interval, LakeRecord, Manifest, RunRecord};
-pub use facts::Walked;
 pub use publish::Published;
 pub use stage::Stage;
 
@@ -85,8 +85,11 @@ impl Lake {
             std::fs::create_dir_all(&internal).map_err(unwritable)?;
             probe_writable(&internal).map_err(unwritable)?;
         }
-        let store = LocalFileSystem::new_with_prefix(&root)
-            .map_err(|source| Error::Store { what: "open", key: root.display().to_string(), source })?;
+        let store = LocalFileSystem::new_with_prefix(&root).map_err(|source| Error::Store {
+            what: "open",
+            key: root.display().to_string(),
+            source,
+        })?;
         Ok(Self {
             scratch: Arc::new(store.clone()),
             store: Arc::new(store.with_fsync(true)),

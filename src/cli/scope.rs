@@ -101,7 +101,10 @@ fn notes(range: DayRange, incomplete: &[Date], manifest: &Manifest, today: Date)
     if !incomplete.is_empty() {
         let complete = range.len() - incomplete.len();
         let days = range.len();
-        notes.push(format!("{complete} of {days} days are complete; missing or still open: {}", named(incomplete)));
+        notes.push(format!(
+            "{complete} of {days} days are complete; missing or still open: {}",
+            named(incomplete)
+        ));
     }
     if let Some(first) = manifest.days.keys().next().filter(|first| **first > range.since()) {
         notes.push(format!("the lake begins on {first}"));

@@ -200,10 +200,7 @@ impl Run<'_> {
         let covered = self.covered_with(progress.interval(self.options.range.until, None));
         let end = date.tomorrow().map_or(Timestamp::MAX, day_start);
         let last_moment = end.min(began);
-        let walked = Walked {
-            began,
-            whole: covered.covers(day_start(date), last_moment),
-        };
+        let walked = Walked { began, whole: covered.covers(day_start(date), last_moment) };
         let published = progress.stage.publish(date, walked)?;
         tracing::debug!(%date, rows = published.rows, new = published.new, changed = published.changed, "a day was published");
         self.totals.new += published.new;
@@ -321,4 +318,3 @@ impl Progress {
         (from.is_none_or(|from| from <= end)).then_some(Interval { from, until: end })
     }
 }
-

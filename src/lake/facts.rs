@@ -68,7 +68,13 @@ impl Facts {
         footer
     }
 
-    pub(super) fn record(&self, date: Date, walked: Walked, run_id: &str, absent: &AbsentCounts) -> DayRecord {
+    pub(super) fn record(
+        &self,
+        date: Date,
+        walked: Walked,
+        run_id: &str,
+        absent: &AbsentCounts,
+    ) -> DayRecord {
         let moment = |ms: Option<i64>| ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let all_final = self.statuses.keys().all(|status| FINAL_STATUSES.contains(&status.as_str()));
         let (complete, settled) = ended(date, walked);

@@ -139,10 +139,7 @@ struct Written {
 }
 
 /// A part's batches, its file opened only when the first is asked for.
-fn lazy<'a>(
-    open: impl Fn() -> Result<PartReader, Error> + Send + 'a,
-    part: &'a Part,
-) -> Batches<'a> {
+fn lazy<'a>(open: impl Fn() -> Result<PartReader, Error> + Send + 'a, part: &'a Part) -> Batches<'a> {
     let mut reader = None;
     Box::new(std::iter::from_fn(move || {
         if reader.is_none() {

@@ -57,7 +57,14 @@ pub struct StageState {
 impl Stage {
     /// An empty stage of a run. `range` drops the rows of all other days.
     pub fn new(lake: Lake, run_id: &str, range: Option<DayRange>) -> Self {
-        Self { lake, run_id: run_id.to_owned(), range, days: BTreeMap::new(), next_part: 0, spent: Vec::new() }
+        Self {
+            lake,
+            run_id: run_id.to_owned(),
+            range,
+            days: BTreeMap::new(),
+            next_part: 0,
+            spent: Vec::new(),
+        }
     }
 
     /// The stage of an interrupted run, as its checkpoint described it.

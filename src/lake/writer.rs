@@ -92,4 +92,3 @@ pub(super) fn properties(run_id: &str) -> WriterProperties {
     }
     properties.build()
 }
-

@@ -278,10 +278,7 @@ struct FailedAttempt {
 
 fn broken(what: &'static str, cause: reqwest::Error) -> FailedAttempt {
     // The URL holds a cursor and is told elsewhere; the error is to say what went wrong.
-    FailedAttempt {
-        failure: Failure::Broken,
-        error: Attempt::Transport { what, cause: cause.without_url() },
-    }
+    FailedAttempt { failure: Failure::Broken, error: Attempt::Transport { what, cause: cause.without_url() } }
 }
 
 async fn read_body(mut response: Response, limit: usize) -> Result<Bytes, FailedAttempt> {

@@ -51,6 +51,9 @@ pub enum BodyError {
         /// Where the parser stopped.
         column: usize,
     },
+    /// Bytes that are not UTF-8, as JSON must be.
+    #[error("it is not text in UTF-8")]
+    NotText,
     /// `data` is not an array.
     #[error("its data is not a list")]
     NotAList,
@@ -98,7 +101,9 @@ pub struct NextLink {
 /// # Errors
 /// [`BodyError`] if the body is no page: such an answer is asked for again.
 pub fn read_links(body: &[u8]) -> Result<NextLink, BodyError> {
-    let envelope: Envelope<'_> = serde_json::from_slice(body)?;
+    // Once for the whole body is cheaper than the parser's check of each string.
+    let text = std::str::from_utf8(body).map_err(|_| BodyError::NotText)?;
+    let envelope: Envelope<'_> = serde_json::from_str(text)?;
     if !envelope.data.get().starts_with('[') {
         return Err(BodyError::NotAList);
     }

@@ -83,6 +83,9 @@ impl Default for Decoded {
 /// A page could not be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
+    /// The bytes are not UTF-8, as JSON must be.
+    #[error("the bytes are not text in UTF-8")]
+    NotText,
     /// The bytes are not a page. Not quoted: they may hold personal data.
     #[error("the bytes are not a page of sessions (line {line}, column {column})")]
     NotAPage {
@@ -132,6 +135,7 @@ impl Decoder {
     /// [`DecodeError::NotAPage`] for bytes that are no page.
     pub fn page(&mut self, body: &[u8], seen: &Seen) -> Result<PageFacts, DecodeError> {
         let mut facts = PageFacts::default();
+        let body = std::str::from_utf8(body).map_err(|_| DecodeError::NotText)?;
         let latest_ms = seen.at.saturating_add(24.hours()).unwrap_or(Timestamp::MAX).as_millisecond();
         let mut quarantined = Vec::new();
         let mut names = std::mem::take(&mut self.names);
@@ -235,13 +239,13 @@ fn usable<'r>(resource: &'r Resource<'_>, latest_ms: i64) -> Result<(&'r str, i6
 }
 
 /// Fills in the resources of a page that were quarantined. A page is only read again where there are any.
-fn keep_resources(body: &[u8], quarantined: &mut [(usize, Quarantined)]) {
+fn keep_resources(body: &str, quarantined: &mut [(usize, Quarantined)]) {
     #[derive(Deserialize)]
     struct Raw<'a> {
         #[serde(borrow)]
         data: Vec<&'a RawValue>,
     }
-    let Ok(Raw { data }) = serde_json::from_slice(body) else { return };
+    let Ok(Raw { data }) = serde_json::from_str(body) else { return };
     for (place, quarantined) in quarantined {
         quarantined.resource = data.get(*place).map(|raw| (*raw).to_owned());
     }

@@ -99,11 +99,11 @@ impl Resource<'_> {
 /// # Errors
 /// A syntax error, or a page that is not an object with a list `data`.
 pub(super) fn each_of_page<'a>(
-    body: &'a [u8],
+    body: &'a str,
     names: &mut Names,
     mut each: impl FnMut(Resource<'a>),
 ) -> Result<(), serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let mut json = serde_json::Deserializer::from_str(body);
     json.deserialize_map(Page { names, each: &mut each })?;
     json.end()
 }
