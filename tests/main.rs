@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod analysis;
+mod architecture;
 mod data_samples;
 mod duckdb;
 mod report;
