@@ -5,6 +5,7 @@ mod analysis;
 mod architecture;
 mod data_samples;
 mod duckdb;
+mod readme;
 mod report;
 mod sandbox;
 mod small_lake;
