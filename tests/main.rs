@@ -2,7 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod analysis;
+mod bad_api;
+mod bad_input;
+mod decode;
 mod duckdb;
+mod export;
+mod faults;
+mod harness;
+mod interruption;
+mod lake_files;
+mod merge;
 mod report;
+mod sample;
 mod sandbox;
+mod scripted;
+mod secrets;
 mod small_lake;
