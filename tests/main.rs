@@ -3,9 +3,21 @@
 
 mod analysis;
 mod architecture;
+mod bad_api;
+mod bad_input;
 mod data_samples;
+mod decode;
 mod duckdb;
+mod export;
+mod faults;
+mod harness;
+mod interruption;
+mod lake_files;
+mod merge;
 mod readme;
 mod report;
+mod sample;
 mod sandbox;
+mod scripted;
+mod secrets;
 mod small_lake;

@@ -335,7 +335,9 @@ mod tests {
 
     #[test]
     fn a_moment_needs_a_zone_and_is_cut_to_the_millisecond() {
-        let read = |text: &str| Slot::read(text, Kind::Moment);
+        fn read(text: &str) -> Slot<'_> {
+            Slot::read(text, Kind::Moment)
+        }
         assert_eq!(read("\"2026-11-20T08:57:30.145Z\""), Slot::Moment(1_795_165_050_145));
         assert_eq!(read("\"2026-11-20T10:57:30.145999+02:00\""), Slot::Moment(1_795_165_050_145));
         assert!(matches!(read("\"2026-11-20T08:57:30.145\""), Slot::Wrong(_)));

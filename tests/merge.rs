@@ -1,0 +1,124 @@
+//! A day's file after any history of versions: the version seen last, each session once, counted right.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use serde_json::{Value, json};
+use session_risk::lake::{Lake, Published, Stage, Walked};
+use session_risk::session::{Decoder, Seen};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::lake_files::LakeFiles;
+
+/// Sessions of the histories; each has its own moment for good, some share theirs.
+const SESSIONS: u32 = 24;
+const DAYS: [&str; 2] = ["2026-11-19", "2026-11-18"];
+
+/// A session at a moment of its life.
+type Version = (u32, u8);
+
+/// One round: what is appended, and after how many of them a part is written.
+#[derive(Debug, Clone)]
+struct Round {
+    versions: Vec<Version>,
+    part_every: usize,
+}
+
+fn rounds() -> impl Strategy<Value = Vec<Round>> {
+    let round = (vec((0..SESSIONS, 0_u8..3), 0..40), 1_usize..20)
+        .prop_map(|(versions, part_every)| Round { versions, part_every });
+    vec(round, 1..5)
+}
+
+fn created_at(session: u32) -> String {
+    let day = DAYS[session as usize % DAYS.len()];
+    format!("{day}T10:00:{:02}.000Z", session / 6)
+}
+
+fn body(version: Version) -> String {
+    let (session, version) = version;
+    // Version 0 knows nothing: what went null upstream has to go null here.
+    let address = if version == 0 { Value::Null } else { json!(format!("192.0.2.{version}")) };
+    let attributes = json!({"status": "expired", "created-at": created_at(session), "ip-address": address,
+        "is-vpn": version == 2, "x-signal": version});
+    json!({"data": [{"type": "inquiry-session", "id": format!("iqse_{session:02}"), "attributes": attributes}]})
+        .to_string()
+}
+
+/// What the lake should hold: the version of each session, and when that was first seen.
+#[derive(Debug, Default)]
+struct Model(HashMap<u32, (u8, Timestamp)>);
+
+impl Model {
+    /// Takes a round in and gives rows, new and changed by day.
+    fn publish(&mut self, round: &Round, at: Timestamp) -> BTreeMap<&'static str, Published> {
+        let last: HashMap<u32, u8> = round.versions.iter().copied().collect();
+        let mut days = BTreeMap::<_, Published>::new();
+        for (session, version) in last {
+            let published = days.entry(DAYS[session as usize % DAYS.len()]).or_default();
+            match self.0.get(&session) {
+                None => published.new += 1,
+                Some((stored, _)) if *stored != version => published.changed += 1,
+                Some(_) => continue,
+            }
+            self.0.insert(session, (version, at));
+        }
+        for (day, published) in &mut days {
+            let on_day = |session: &&u32| DAYS[**session as usize % DAYS.len()] == *day;
+            published.rows = self.0.keys().filter(on_day).count() as u64;
+            published.written = published.new + published.changed > 0;
+        }
+        days
+    }
+
+    fn rows(&self) -> BTreeMap<String, (Value, Value, Value)> {
+        let row = |(session, (version, at)): (&u32, &(u8, Timestamp))| {
+            let address = if *version == 0 { Value::Null } else { json!(format!("192.0.2.{version}")) };
+            let fetched_at = json!(at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string());
+            (format!("iqse_{session:02}"), (address, json!(*version == 2), fetched_at))
+        };
+        self.0.iter().map(row).collect()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_lake_is_what_its_rounds_say_whatever_their_order(rounds in rounds()) {
+        let runtime = Runtime::new().unwrap();
+        let folder = TempDir::new().unwrap();
+        let lake = Lake::create(folder.path().to_str().unwrap(), runtime.handle()).unwrap();
+        let mut model = Model::default();
+        for (nth, round) in rounds.iter().enumerate() {
+            let at = Timestamp::from_second(1_795_176_000 + 3600 * nth as i64).unwrap();
+            let seen = Seen { environment: Some("env_test".into()), at };
+            let mut stage = Stage::new(lake.clone(), &format!("run-{nth}"), None);
+            for (place, version) in round.versions.iter().enumerate() {
+                let mut decoder = Decoder::default();
+                decoder.page(body(*version).as_bytes(), &seen).unwrap();
+                stage.append(&decoder.take().unwrap()).unwrap();
+                if (place + 1) % round.part_every == 0 {
+                    stage.flush().unwrap();
+                }
+            }
+            let mut expected = model.publish(round, at);
+            for date in stage.days() {
+                let walked = Walked { began: at, whole: true };
+                let published = stage.publish(date, walked).unwrap();
+                prop_assert_eq!(Some(published), expected.remove(date.to_string().as_str()), "{}", date);
+            }
+            prop_assert_eq!(expected.len(), 0);
+            stage.clear().unwrap();
+            let held = LakeFiles::new(folder.path()).sessions().into_iter().map(|(id, mut row)| {
+                let mut take = |column: &str| row.remove(column).unwrap();
+                (id, (take("ip_address"), take("is_vpn"), take("fetched_at")))
+            });
+            prop_assert_eq!(held.collect::<BTreeMap<_, _>>(), model.rows());
+        }
+    }
+}
