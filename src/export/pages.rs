@@ -77,9 +77,12 @@ pub(super) async fn send_pages(
     }
 }
 
-/// The decoder's side: pages into chunks, as large as pages wait for it.
+/// The decoder's side: pages into chunks, as large as pages wait for it, until one is older than `enough_below`
+/// (milliseconds since 1970) throughout. Decided here and not by the writer, so that no request is spent on pages
+/// that wait behind the last.
 pub(super) fn decode_pages(
     mut pages: mpsc::Receiver<Result<Page, persona::Error>>,
+    enough_below: i64,
     chunks: &SyncSender<Chunk>,
 ) -> Result<End, Error> {
     let mut decoder = Decoder::default();
@@ -89,32 +92,32 @@ pub(super) fn decode_pages(
             Some(Err(error)) => return Ok(End::Broken(error)),
             None => return Err(Error::Stopped("network")),
         };
-        let mut open: Option<Chunk> = None;
-        let broken = loop {
+        let mut chunk = Chunk::empty(&page);
+        let end = loop {
             let seen = Seen { environment: page.environment.clone(), at: page.server_time };
             let facts = decoder.page(&page.body, &seen)?;
-            let chunk = open.get_or_insert_with(|| Chunk::empty(&page));
             chunk.add(facts, page.next);
-            if chunk.next.is_none() || decoder.rows() >= CHUNK_ROWS {
+            if chunk.next.is_none() {
+                break Some(End::Bottom);
+            }
+            if facts.newest_ms.is_some_and(|newest| newest < enough_below) {
+                break Some(End::Enough);
+            }
+            if decoder.rows() >= CHUNK_ROWS {
                 break None;
             }
             match pages.try_recv() {
                 Ok(Ok(next)) => page = next,
-                Ok(Err(error)) => break Some(error),
+                Ok(Err(error)) => break Some(End::Broken(error)),
                 Err(_nothing_waits) => break None,
             }
         };
-        let Some(mut chunk) = open else { continue };
-        let is_last = chunk.next.is_none();
         chunk.decoded = decoder.take()?;
         if chunks.send(chunk).is_err() {
-            return Ok(End::Enough);
+            return Err(Error::Stopped("writer"));
         }
-        if let Some(error) = broken {
-            return Ok(End::Broken(error));
-        }
-        if is_last {
-            return Ok(End::Bottom);
+        if let Some(end) = end {
+            return Ok(end);
         }
     }
 }

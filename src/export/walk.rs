@@ -80,32 +80,23 @@ impl Run<'_> {
         let (page_sender, pages) = mpsc::channel(PAGES_AHEAD);
         let (chunk_sender, chunks) = sync_channel(CHUNKS_AHEAD);
         let network = self.runtime.spawn(send_pages(Arc::clone(self.client), start, page_sender));
+        let enough_below = stop_below.map_or(i64::MIN, Timestamp::as_millisecond);
         let ended = std::thread::scope(|scope| {
-            let decode = scope.spawn(move || decode_pages(pages, &chunk_sender));
-            let written = self.write_chunks(progress, chunks, stop_below);
+            let decode = scope.spawn(move || decode_pages(pages, enough_below, &chunk_sender));
+            let written = self.write_chunks(progress, chunks);
             let decoded = decode.join().map_err(|_panic| Error::Stopped("decoder"))?;
             // A write that failed ends the decoder too; its own error is the one to tell.
-            let enough = written?;
-            decoded.map(|end| if enough { End::Enough } else { end })
+            written.and(decoded)
         });
         network.abort();
         ended
     }
 
-    /// Takes chunks in until they end; true if it was enough before that.
-    fn write_chunks(
-        &mut self,
-        progress: &mut Progress,
-        chunks: Receiver<Chunk>,
-        stop_below: Option<Timestamp>,
-    ) -> Result<bool, Error> {
-        let enough_below = stop_below.map_or(i64::MIN, Timestamp::as_millisecond);
+    /// Takes chunks in until they end, and publishes the days that they have passed.
+    fn write_chunks(&mut self, progress: &mut Progress, chunks: Receiver<Chunk>) -> Result<(), Error> {
         for chunk in chunks {
             let newest_ms = chunk.newest_ms;
             self.take_in(progress, chunk)?;
-            if newest_ms.is_some_and(|newest| newest < enough_below) {
-                return Ok(true);
-            }
             if let Some(newest_ms) = newest_ms {
                 for date in progress.stage.days() {
                     if day_start(date).as_millisecond() > newest_ms {
@@ -117,7 +108,7 @@ impl Run<'_> {
                 self.checkpoint(progress)?;
             }
         }
-        Ok(false)
+        Ok(())
     }
 
     fn take_in(&mut self, progress: &mut Progress, chunk: Chunk) -> Result<(), Error> {

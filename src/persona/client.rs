@@ -207,7 +207,7 @@ impl Client {
         let answer = self.read(response).await?;
         let link = read_links(&answer.body)
             .map_err(|error| FailedAttempt { failure: Failure::Broken, error: Attempt::Body(error) })?;
-        if let Some(host) = link.foreign_host.filter(|host| *host != self.base_url.host()) {
+        if let Some(host) = link.host.filter(|host| *host != self.base_url.host()) {
             tracing::warn!(%host, "the next link names another host; only its cursor is used");
         }
         Ok(Page {

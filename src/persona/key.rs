@@ -140,8 +140,7 @@ impl BaseUrl {
 
     /// The host and, if given, the port.
     pub fn host(&self) -> String {
-        let host = self.0.host_str().unwrap_or("nowhere");
-        self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+        host_of(&self.0).unwrap_or_else(|| "nowhere".to_owned())
     }
 
     /// The URL of a resource below the base, such as `inquiry-sessions`.
@@ -151,6 +150,12 @@ impl BaseUrl {
         url.set_path(&path);
         url
     }
+}
+
+/// A URL's host and, unless it is the scheme's own, the port.
+pub(super) fn host_of(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 impl fmt::Display for BaseUrl {

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
+
+use super::key::host_of;
 
 /// The id after which the next page begins. Opaque; case matters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -92,8 +94,8 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 pub struct NextLink {
     /// The cursor of `links.next`; none where it is null.
     pub next: Option<Cursor>,
-    /// The host of an absolute `links.next`, which is never followed.
-    pub foreign_host: Option<String>,
+    /// The host and port that an absolute `links.next` names. It is never followed.
+    pub host: Option<String>,
 }
 
 /// Checks the body's syntax from end to end and takes the cursor out of `links.next`.
@@ -108,7 +110,7 @@ pub fn read_links(body: &[u8]) -> Result<NextLink, BodyError> {
         return Err(BodyError::NotAList);
     }
     let Some(link) = envelope.links.next else {
-        return Ok(NextLink { next: None, foreign_host: None });
+        return Ok(NextLink { next: None, host: None });
     };
     let query = link.split_once('?').map_or("", |(_, query)| query);
     let query = query.split('#').next().unwrap_or_default();
@@ -116,8 +118,8 @@ pub fn read_links(body: &[u8]) -> Result<NextLink, BodyError> {
         .find(|(name, value)| name == "page[after]" && !value.is_empty())
         .map(|(_, value)| Cursor(value.into_owned()))
         .ok_or(BodyError::NoCursor)?;
-    let foreign_host = url::Url::parse(&link).ok().and_then(|url| url.host_str().map(str::to_owned));
-    Ok(NextLink { next: Some(cursor), foreign_host })
+    let host = Url::parse(&link).ok().as_ref().and_then(host_of);
+    Ok(NextLink { next: Some(cursor), host })
 }
 
 #[cfg(test)]
@@ -161,8 +163,15 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_host_is_noticed() {
-        let body = br#"{"data":[],"links":{"next":"https://evil.example/?page%5Bafter%5D=a"}}"#;
-        assert_eq!(read_links(body).unwrap().foreign_host.as_deref(), Some("evil.example"));
+    fn the_host_of_an_absolute_link_is_told_with_its_port() {
+        for (link, host) in [
+            ("https://evil.example/?page%5Bafter%5D=a", Some("evil.example")),
+            ("https://evil.example:443/?page%5Bafter%5D=a", Some("evil.example")),
+            ("http://127.0.0.1:4010/?page%5Bafter%5D=a", Some("127.0.0.1:4010")),
+            ("/api/v1/inquiry-sessions?page%5Bafter%5D=a", None),
+        ] {
+            let body = format!(r#"{{"data":[],"links":{{"next":"{link}"}}}}"#);
+            assert_eq!(read_links(body.as_bytes()).unwrap().host.as_deref(), host, "{link}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::names::Names;
@@ -104,64 +104,24 @@ pub(super) fn each_of_page<'a>(
     mut each: impl FnMut(Resource<'a>),
 ) -> Result<(), serde_json::Error> {
     let mut json = serde_json::Deserializer::from_str(body);
-    json.deserialize_map(Page { names, each: &mut each })?;
+    json.deserialize_map(Page(|element: &'a RawValue| each(resource(element.get(), names))))?;
     json.end()
 }
 
-/// A member's name. One that is no valid text (a lone surrogate) stands as it came: nobody's known name.
-fn name_of(raw: &RawValue) -> Cow<'_, str> {
-    text(raw.get()).unwrap_or(Cow::Borrowed(raw.get()))
-}
-
-/// The visitor methods for a value that is not an object: it is passed over, since a wrong type in one resource
-/// is no reason to lose the others of its page.
-macro_rules! anything_else_is_passed_over {
-    () => {
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-        fn visit_bool<E: de::Error>(self, _: bool) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_i64<E: de::Error>(self, _: i64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_u64<E: de::Error>(self, _: u64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_f64<E: de::Error>(self, _: f64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_str<E: de::Error>(self, _: &str) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_unit<E: de::Error>(self) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-            while elements.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(())
-        }
-    };
-}
-
 /// A page: an object whose `data` is a list.
-struct Page<'n, F> {
-    names: &'n mut Names,
-    each: &'n mut F,
-}
+struct Page<F>(F);
 
-impl<'de, F: FnMut(Resource<'de>)> Visitor<'de> for Page<'_, F> {
+impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for Page<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a page of sessions")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
         while let Some(name) = members.next_key::<&RawValue>()?.map(name_of) {
             if name == "data" {
-                members.next_value_seed(List { names: self.names, each: self.each })?;
+                members.next_value_seed(List(&mut self.0))?;
             } else {
                 members.next_value::<IgnoredAny>()?;
             }
@@ -170,19 +130,16 @@ impl<'de, F: FnMut(Resource<'de>)> Visitor<'de> for Page<'_, F> {
     }
 }
 
-struct List<'n, F> {
-    names: &'n mut Names,
-    each: &'n mut F,
-}
+struct List<'f, F>(&'f mut F);
 
-impl<'de, F: FnMut(Resource<'de>)> DeserializeSeed<'de> for List<'_, F> {
+impl<'de, F: FnMut(&'de RawValue)> DeserializeSeed<'de> for List<'_, F> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
-impl<'de, F: FnMut(Resource<'de>)> Visitor<'de> for List<'_, F> {
+impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for List<'_, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -190,107 +147,69 @@ impl<'de, F: FnMut(Resource<'de>)> Visitor<'de> for List<'_, F> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        loop {
-            let mut resource = Resource::empty();
-            let seed = Element { names: self.names, resource: &mut resource };
-            if elements.next_element_seed(seed)?.is_none() {
-                return Ok(());
-            }
-            (self.each)(resource);
+        while let Some(element) = elements.next_element::<&RawValue>()? {
+            (self.0)(element);
         }
+        Ok(())
     }
 }
 
-/// One element of `data`.
-struct Element<'n, 'a> {
-    names: &'n mut Names,
-    resource: &'n mut Resource<'a>,
-}
-
-impl<'de: 'a, 'a> DeserializeSeed<'de> for Element<'_, 'a> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de: 'a, 'a> Visitor<'de> for Element<'_, 'a> {
-    type Value = ();
-    anything_else_is_passed_over!();
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let Self { names, resource } = self;
-        resource.is_object = true;
-        while let Some(name) = members.next_key::<&RawValue>()?.map(name_of) {
-            match &*name {
-                "id" => resource.id = text(members.next_value::<&RawValue>()?.get()),
-                "type" => resource.kind = text(members.next_value::<&RawValue>()?.get()),
-                "attributes" => members.next_value_seed(Attributes { names, resource })?,
-                "relationships" => members.next_value_seed(Relationships { resource })?,
-                _ => {
-                    members.next_value::<IgnoredAny>()?;
+fn resource<'a>(raw: &'a str, names: &mut Names) -> Resource<'a> {
+    let mut resource = Resource::empty();
+    resource.is_object = each_member(raw, |name, value| match &*name {
+        "id" => resource.id = text(value),
+        "type" => resource.kind = text(value),
+        "attributes" => {
+            let mut position = 0;
+            each_member(value, |name, raw| {
+                match names.attribute(position, &name) {
+                    Some(place) => resource.attributes[place] = Slot::read(raw, ATTRIBUTES[place].kind),
+                    None => resource.unknown_attributes.push((name, raw)),
                 }
-            }
+                position += 1;
+            });
+        }
+        "relationships" => {
+            each_member(value, |name, raw| {
+                match RELATIONSHIPS.iter().position(|(relationship, _)| *relationship == name) {
+                    Some(place) => resource.relationships[place] = related_id(raw),
+                    None => resource.unknown_relationships.push((name, raw)),
+                }
+            });
+        }
+        _ => {}
+    });
+    resource
+}
+
+/// Calls back with each member of an object. Any other value is passed over unread, and false comes back: a wrong
+/// type, a number beyond all bounds or a lone surrogate in one resource is no reason to lose the others of its page.
+///
+/// `raw` is the text of a [`RawValue`]: its syntax has been checked.
+fn each_member<'a>(raw: &'a str, each: impl FnMut(Cow<'a, str>, &'a str)) -> bool {
+    raw.starts_with('{') && serde_json::Deserializer::from_str(raw).deserialize_map(Members(each)).is_ok()
+}
+
+struct Members<F>(F);
+
+impl<'de, F: FnMut(Cow<'de, str>, &'de str)> Visitor<'de> for Members<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+        while let Some((name, value)) = members.next_entry::<&RawValue, &RawValue>()? {
+            (self.0)(name_of(name), value.get());
         }
         Ok(())
     }
 }
 
-struct Attributes<'n, 'a> {
-    names: &'n mut Names,
-    resource: &'n mut Resource<'a>,
-}
-
-impl<'de: 'a, 'a> DeserializeSeed<'de> for Attributes<'_, 'a> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de: 'a, 'a> Visitor<'de> for Attributes<'_, 'a> {
-    type Value = ();
-    anything_else_is_passed_over!();
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let mut position = 0;
-        while let Some(name) = members.next_key::<&RawValue>()?.map(name_of) {
-            let raw = members.next_value::<&RawValue>()?.get();
-            match self.names.attribute(position, &name) {
-                Some(place) => self.resource.attributes[place] = Slot::read(raw, ATTRIBUTES[place].kind),
-                None => self.resource.unknown_attributes.push((name, raw)),
-            }
-            position += 1;
-        }
-        Ok(())
-    }
-}
-
-struct Relationships<'n, 'a> {
-    resource: &'n mut Resource<'a>,
-}
-
-impl<'de: 'a, 'a> DeserializeSeed<'de> for Relationships<'_, 'a> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de: 'a, 'a> Visitor<'de> for Relationships<'_, 'a> {
-    type Value = ();
-    anything_else_is_passed_over!();
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        while let Some(name) = members.next_key::<&RawValue>()?.map(name_of) {
-            let raw = members.next_value::<&RawValue>()?.get();
-            match RELATIONSHIPS.iter().position(|(relationship, _)| *relationship == name) {
-                Some(place) => self.resource.relationships[place] = related_id(raw),
-                None => self.resource.unknown_relationships.push((name, raw)),
-            }
-        }
-        Ok(())
-    }
+/// A member's name. One that is no valid text (a lone surrogate) stands as it came: nobody's known name.
+fn name_of(raw: &RawValue) -> Cow<'_, str> {
+    text(raw.get()).unwrap_or(Cow::Borrowed(raw.get()))
 }
 
 /// The id in `{"data": {"type": …, "id": …}}`; null where `data` is null.
