@@ -8,7 +8,7 @@ use arrow::array::{Array, RecordBatch, cast::AsArray};
 use arrow::datatypes::{DataType, Float64Type, TimestampMillisecondType};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use session_risk::persona::page::read_links;
+use session_risk::persona::page::outline;
 use session_risk::session::decode::column_at;
 use session_risk::session::schema::{ATTRIBUTES, Kind, RELATIONSHIPS};
 use session_risk::session::{Decoded, Decoder, PageFacts, Seen};
@@ -46,7 +46,7 @@ fn text_of(name: &str) -> String {
 fn decode(page: &str) -> (PageFacts, Decoded) {
     let mut decoder = Decoder::default();
     let seen = Seen { environment: Some(ENVIRONMENT.into()), at: FETCHED_AT.parse().unwrap() };
-    let facts = decoder.page(page.as_bytes(), &seen).unwrap();
+    let facts = decoder.value(page.as_bytes(), &seen).unwrap();
     (facts, decoder.take().unwrap())
 }
 
@@ -291,7 +291,7 @@ fn wrong_types_become_null_are_counted_and_stay_in_extra_as_they_came() {
     let extras = [
         r#"{"attributes":{"is_datacenter":"","is_proxy":"true","is_tor":1,"is_vpn":[false]}}"#,
         r#"{"attributes":{"expired_at":"2026-11-17T11:00:00.000","gps_latitude":false,"is_vpn":"false","latitude":"45.5","longitude":1e999,"started_at":1795165050145}}"#,
-        r#"{"attributes":{"country_code":840,"ip_address":{"v4": "192.0.2.30"},"os_full_version":10.15,"status":2,"threat_level":true,"user_agent":["Chrome", "131"]},"relationships":{"device":{"data": []},"inquiry":17,"network":"net_WrongCable0000000000001"}}"#,
+        r#"{"attributes":{"country_code":840,"ip_address":{"v4": "192.0.2.30"},"os_full_version":10.15,"status":2,"threat_level":true,"user_agent":["Chrome", "131"]},"relationships":{"device":{"data": []},"inquiry":{"data": {"type": "inquiry", "id": 17}},"network":"net_WrongCable0000000000001"}}"#,
     ];
     assert_eq!(page.extras(), extras);
     let once = [
@@ -444,7 +444,7 @@ fn every_sample_becomes_the_same_rows_in_each_inflection() {
 #[test]
 fn every_sample_is_a_page_whose_cursor_can_be_followed() {
     for name in names() {
-        let next = read_links(text_of(&name).as_bytes()).unwrap().next;
+        let next = outline(text_of(&name).as_bytes()).unwrap().next;
         let expected = (name == "sessions-ordinary.json").then_some("iqse_OrdinaryTablet000000004");
         assert_eq!(next.as_ref().map(|cursor| cursor.as_str()), expected, "{name}");
     }

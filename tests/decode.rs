@@ -8,7 +8,7 @@ use proptest::test_runner::RngSeed;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use session_risk::persona::page::read_links;
+use session_risk::persona::page::outline;
 use session_risk::session::schema::ATTRIBUTES;
 use session_risk::session::{Decoded, Decoder, Seen};
 
@@ -26,7 +26,7 @@ pub(crate) fn rows_of(decoded: &Decoded) -> Vec<Row> {
 
 fn decoded(body: &[u8]) -> Decoded {
     let mut decoder = Decoder::default();
-    decoder.page(body, &seen()).unwrap();
+    decoder.value(body, &seen()).unwrap();
     decoder.take().unwrap()
 }
 
@@ -129,16 +129,19 @@ fn assert_nothing_lost(body: &[u8]) -> Result<(), TestCaseError> {
         data: Vec<&'a RawValue>,
     }
     let mut decoder = Decoder::default();
-    let facts = decoder.page(body, &seen());
+    let facts = decoder.value(body, &seen());
     let decoded = decoder.take().unwrap();
     prop_assert_eq!(decoded.absent.len(), decoded.batch.num_rows());
-    if read_links(body).is_err() {
-        return Ok(());
-    }
+    let Ok(page) = outline(body) else { return Ok(()) };
     let shown = String::from_utf8_lossy(body);
     let elements = serde_json::from_slice::<Raw<'_>>(body).unwrap().data.len();
     let facts = facts.map_err(|error| TestCaseError::fail(format!("{error}: {shown}")))?;
     prop_assert_eq!(facts.resources, elements);
+    // What the client hands on is the same.
+    let text = std::str::from_utf8(body).unwrap();
+    let mut again = Decoder::default();
+    prop_assert_eq!(again.resources(page.resources.into_iter().map(|at| &text[at]), &seen()), facts);
+    prop_assert_eq!(rows_of(&again.take().unwrap()), rows_of(&decoded));
     prop_assert_eq!(facts.rows, decoded.batch.num_rows());
     prop_assert_eq!(decoded.batch.num_rows() + decoded.quarantined.len(), elements, "{}", shown);
     prop_assert!(decoded.quarantined.iter().all(|unusable| unusable.resource.is_some()), "{}", shown);
@@ -160,7 +163,7 @@ proptest! {
 
     #[test]
     fn a_page_of_odd_resources_loses_none(body in page()) {
-        prop_assert!(read_links(body.as_bytes()).is_ok(), "{}", body);
+        prop_assert!(outline(body.as_bytes()).is_ok(), "{}", body);
         assert_nothing_lost(body.as_bytes())?;
     }
 
@@ -225,8 +228,8 @@ async fn the_three_inflections_decode_to_the_same_rows() {
             let name = ["created-at", "created_at", "createdAt"].map(|name| format!("\"{name}\""));
             let text = String::from_utf8(body.to_vec()).unwrap();
             assert_eq!(name.iter().filter(|name| text.contains(*name)).count(), 1, "{inflection}");
-            decoder.page(&body, &seen()).unwrap();
-            let next = read_links(&body).unwrap().next;
+            decoder.value(&body, &seen()).unwrap();
+            let next = outline(&body).unwrap().next;
             after = next.map_or_else(String::new, |next| format!("&page%5Bafter%5D={}", next.as_str()));
         }
         let decoded = decoder.take().unwrap();

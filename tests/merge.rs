@@ -115,7 +115,7 @@ proptest! {
             let mut stage = Stage::new(lake.clone(), &format!("run-{nth}"), None);
             for (place, version) in round.versions.iter().enumerate() {
                 let mut decoder = Decoder::default();
-                decoder.page(body(*version).as_bytes(), &seen).unwrap();
+                decoder.value(body(*version).as_bytes(), &seen).unwrap();
                 stage.append(&decoder.take().unwrap()).unwrap();
                 if (place + 1) % round.part_every == 0 {
                     stage.flush().unwrap();

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::Error;
 use crate::persona::{self, Client, Cursor, Page};
-use crate::session::{Decoded, Decoder, PageFacts, Seen};
+use crate::session::{DecodeError, Decoded, Decoder, PageFacts, Seen};
 
 /// Pages between network and decode.
 pub(super) const PAGES_AHEAD: usize = 4;
@@ -95,7 +95,9 @@ pub(super) fn decode_pages(
         let mut chunk = Chunk::empty(&page);
         let end = loop {
             let seen = Seen { environment: page.environment.clone(), at: page.server_time };
-            let facts = decoder.page(&page.body, &seen)?;
+            // The client has checked it, and hands it on as bytes.
+            let text = std::str::from_utf8(&page.body).map_err(|_| DecodeError::NotText)?;
+            let facts = decoder.resources(page.resources.iter().map(|at| &text[at.clone()]), &seen);
             chunk.add(facts, page.next);
             if chunk.next.is_none() {
                 break Some(End::Bottom);

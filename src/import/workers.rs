@@ -119,7 +119,7 @@ fn at_line(error: DecodeError, input: &Source, first: u64) -> Error {
     let input = input.clone();
     match error {
         DecodeError::NotText => ReadError::NotText { input, line: first }.into(),
-        DecodeError::NotAPage { line, column } => {
+        DecodeError::NotJson { line, column } => {
             ReadError::NotJson { input, line: first + line.saturating_sub(1) as u64, column }.into()
         }
         DecodeError::CutOff { .. } => ReadError::CutOff { input, line: first }.into(),

@@ -51,7 +51,7 @@ impl Stage {
     /// # Errors
     /// [`Error`] if a file cannot be read, merged or written; the day file is then as it was.
     pub fn publish(&mut self, date: Date, origin: Origin) -> Result<Published, Error> {
-        let staged = self.take(date)?;
+        let staged = self.take(date);
         let published =
             Publication { lake: &self.lake, run_id: &self.run_id, date, origin }.publish(&staged)?;
         self.spent.extend(staged.parts);
@@ -63,10 +63,7 @@ impl Stage {
     /// # Errors
     /// As [`Stage::publish`]; the days that were published before stay.
     pub fn publish_all(&mut self, origin: Origin, threads: usize) -> Result<Vec<Published>, Error> {
-        let mut waiting = Vec::new();
-        for date in self.days() {
-            waiting.push((date, self.take(date)?));
-        }
+        let waiting: Vec<_> = self.days().into_iter().map(|date| (date, self.take(date))).collect();
         let waiting = Mutex::new(waiting.into_iter());
         let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
         let (lake, run_id) = (&self.lake, self.run_id.as_str());
@@ -150,6 +147,11 @@ impl Publication<'_> {
         for (nth, part) in staged.parts.iter().enumerate() {
             let lazily = move || lake.read_part(run_id, part);
             sources.push(Source { newest: part.newest.clone(), rank: nth + 1, batches: lazy(lazily, part) });
+        }
+        if let Some(rest) = staged.rest()? {
+            let newest = KeyColumns::of(&rest).key(0);
+            let rank = sources.len() + 1;
+            sources.push(Source { newest, rank, batches: Box::new(std::iter::once(Ok(rest))) });
         }
         if sources.is_empty() {
             return Ok(None);

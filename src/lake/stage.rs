@@ -45,6 +45,16 @@ pub(super) struct StagedDay {
     pub(super) absent: AbsentCounts,
 }
 
+impl StagedDay {
+    /// The rows that are in no part, in order; none if all are.
+    pub(super) fn rest(&self) -> Result<Option<RecordBatch>, Error> {
+        if self.buffer.is_empty() {
+            return Ok(None);
+        }
+        sorted(&self.buffer).map(Some).map_err(Error::arrow("sorted"))
+    }
+}
+
 /// How many rows lacked the same attributes, by their mask (see [`Decoded::absent`]).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct AbsentCounts(pub(super) HashMap<u64, u64>);
@@ -162,10 +172,11 @@ impl Stage {
         Ok(None)
     }
 
-    /// Takes a day out, all of its rows in parts.
-    pub(super) fn take(&mut self, date: Date) -> Result<StagedDay, Error> {
-        self.spill(date)?;
-        Ok(self.days.remove(&date).unwrap_or_default())
+    /// Takes a day out.
+    pub(super) fn take(&mut self, date: Date) -> StagedDay {
+        let day = self.days.remove(&date).unwrap_or_default();
+        self.buffered -= day.buffered;
+        day
     }
 
     /// Deletes the parts of published days: the checkpoint that named them has been replaced.
@@ -194,9 +205,8 @@ impl Stage {
     }
 
     fn spill(&mut self, date: Date) -> Result<(), Error> {
-        let Some(day) = self.days.get_mut(&date).filter(|day| day.buffered > 0) else { return Ok(()) };
-        let batch =
-            sorted(&day.buffer).map_err(|source| Error::file("sorted", &layout::day_file(date), source))?;
+        let Some(day) = self.days.get_mut(&date) else { return Ok(()) };
+        let Some(batch) = day.rest()? else { return Ok(()) };
         let part = self.lake.write_part(&self.run_id, date, self.next_part, &batch)?;
         self.next_part += 1;
         day.parts.push(part);

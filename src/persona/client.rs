@@ -13,7 +13,7 @@ use url::Url;
 
 use super::error::{Attempt, Error};
 use super::pacing::{Budget, Limits, Pacer};
-use super::page::{Cursor, Page, read_links};
+use super::page::{Cursor, Page, outline};
 use super::retry::{self, Failure, Policy, Trouble, Verdict};
 use super::{ApiKey, BaseUrl, PAGE_SIZE};
 
@@ -209,14 +209,15 @@ impl Client {
         let response =
             self.http.get(url.clone()).send().await.map_err(|e| broken("the connection failed", e))?;
         let answer = self.read(response).await?;
-        let link = read_links(&answer.body)
+        let page = outline(&answer.body)
             .map_err(|error| FailedAttempt { failure: Failure::Broken, error: Attempt::Body(error) })?;
-        if let Some(host) = link.host.filter(|host| *host != self.base_url.host()) {
+        if let Some(host) = page.host.filter(|host| *host != self.base_url.host()) {
             tracing::warn!(%host, "the next link names another host; only its cursor is used");
         }
         Ok(Page {
             body: answer.body,
-            next: link.next,
+            resources: page.resources,
+            next: page.next,
             server_time: answer.received,
             environment: text(&answer.headers, "persona-environment-id").map(str::to_owned),
         })

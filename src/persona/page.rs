@@ -4,6 +4,7 @@
 //! (docs page of the list; Persona's OpenAPI description). So only the cursor is taken out of it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -32,8 +33,10 @@ impl Cursor {
 /// A page as it came, its syntax checked and its cursor taken out.
 #[derive(Debug, Clone)]
 pub struct Page {
-    /// The whole JSON body.
+    /// The whole JSON body: text in UTF-8.
     pub body: Bytes,
+    /// Where in the body each element of `data` stands.
+    pub resources: Vec<Range<usize>>,
     /// Where the next page begins; none on the last page.
     pub next: Option<Cursor>,
     /// The server's clock (`Date`), else this machine's.
@@ -56,9 +59,6 @@ pub enum BodyError {
     /// Bytes that are not UTF-8, as JSON must be.
     #[error("it is not text in UTF-8")]
     NotText,
-    /// `data` is not an array.
-    #[error("its data is not a list")]
-    NotAList,
     /// `links.next` without `page[after]`.
     #[error("its next link holds no cursor")]
     NoCursor,
@@ -73,7 +73,7 @@ impl From<serde_json::Error> for BodyError {
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
-    data: &'a RawValue,
+    data: Vec<&'a RawValue>,
     #[serde(borrow)]
     links: Links<'a>,
 }
@@ -89,28 +89,34 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     Option::<Cow<'a, str>>::deserialize(deserializer)
 }
 
-/// What a page's envelope says: where to go on, and whether the link named a host of its own.
+/// What a page's envelope says: what it holds, where to go on, and whether the link named a host of its own.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NextLink {
+pub struct Outline {
+    /// Where in the body each element of `data` stands, its syntax checked.
+    pub resources: Vec<Range<usize>>,
     /// The cursor of `links.next`; none where it is null.
     pub next: Option<Cursor>,
     /// The host and port that an absolute `links.next` names. It is never followed.
     pub host: Option<String>,
 }
 
-/// Checks the body's syntax from end to end and takes the cursor out of `links.next`.
+/// Checks the body's syntax from end to end, notes where its resources stand and takes the cursor out of
+/// `links.next`.
 ///
 /// # Errors
 /// [`BodyError`] if the body is no page: such an answer is asked for again.
-pub fn read_links(body: &[u8]) -> Result<NextLink, BodyError> {
+pub fn outline(body: &[u8]) -> Result<Outline, BodyError> {
     // Once for the whole body is cheaper than the parser's check of each string.
     let text = std::str::from_utf8(body).map_err(|_| BodyError::NotText)?;
-    let envelope: Envelope<'_> = serde_json::from_str(text)?;
-    if !envelope.data.get().starts_with('[') {
-        return Err(BodyError::NotAList);
-    }
-    let Some(link) = envelope.links.next else {
-        return Ok(NextLink { next: None, host: None });
+    let Envelope { data, links } = serde_json::from_str(text)?;
+    let place = |element: &&RawValue| {
+        // Every element is borrowed from the text.
+        let start = element.get().as_ptr().addr() - text.as_ptr().addr();
+        start..start + element.get().len()
+    };
+    let resources = data.iter().map(place).collect();
+    let Some(link) = links.next else {
+        return Ok(Outline { resources, next: None, host: None });
     };
     let query = link.split_once('?').map_or("", |(_, query)| query);
     let query = query.split('#').next().unwrap_or_default();
@@ -119,7 +125,7 @@ pub fn read_links(body: &[u8]) -> Result<NextLink, BodyError> {
         .map(|(_, value)| Cursor(value.into_owned()))
         .ok_or(BodyError::NoCursor)?;
     let host = Url::parse(&link).ok().as_ref().and_then(host_of);
-    Ok(NextLink { next: Some(cursor), host })
+    Ok(Outline { resources, next: Some(cursor), host })
 }
 
 #[cfg(test)]
@@ -128,7 +134,7 @@ mod tests {
 
     fn next_of(link: &str) -> Result<Option<String>, BodyError> {
         let body = format!(r#"{{"data":[],"links":{{"prev":null,"next":{link}}}}}"#);
-        read_links(body.as_bytes()).map(|links| links.next.map(|cursor| cursor.0))
+        outline(body.as_bytes()).map(|page| page.next.map(|cursor| cursor.0))
     }
 
     #[test]
@@ -147,7 +153,7 @@ mod tests {
     fn only_an_explicit_null_ends_a_walk() {
         assert_eq!(next_of("null").unwrap(), None);
         for body in [r#"{"data":[],"links":{}}"#, r#"{"data":[]}"#, r#"{"links":{"next":null}}"#] {
-            assert!(read_links(body.as_bytes()).is_err(), "{body}");
+            assert!(outline(body.as_bytes()).is_err(), "{body}");
         }
     }
 
@@ -156,10 +162,18 @@ mod tests {
         for body in
             [r#"{"data":[{"id":"iqse_SECRET"#, "<html>SECRET</html>", r#"{"data":{},"links":{"next":null}}"#]
         {
-            let error = read_links(body.as_bytes()).unwrap_err();
+            let error = outline(body.as_bytes()).unwrap_err();
             assert!(!error.to_string().contains("SECRET"));
         }
         assert!(next_of(r#""/api/v1/inquiry-sessions""#).is_err());
+    }
+
+    #[test]
+    fn every_element_is_found_where_it_stands() {
+        let body = r#" {"links":{"next":null},"data": [ {"id":"é","a":[1]} , 7,"x" ,null]}"#;
+        let found: Vec<&str> =
+            outline(body.as_bytes()).unwrap().resources.into_iter().map(|at| &body[at]).collect();
+        assert_eq!(found, [r#"{"id":"é","a":[1]}"#, "7", r#""x""#, "null"]);
     }
 
     #[test]
@@ -171,7 +185,7 @@ mod tests {
             ("/api/v1/inquiry-sessions?page%5Bafter%5D=a", None),
         ] {
             let body = format!(r#"{{"data":[],"links":{{"next":"{link}"}}}}"#);
-            assert_eq!(read_links(body.as_bytes()).unwrap().host.as_deref(), host, "{link}");
+            assert_eq!(outline(body.as_bytes()).unwrap().host.as_deref(), host, "{link}");
         }
     }
 }

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use super::columns::{Columns, Row};
 use super::names::{Names, snake};
-use super::resource::{Resource, Slot, each_of_page, each_of_value};
+use super::resource::{Resource, Slot, each_of_value, resource};
 use super::schema::{ATTRIBUTES, CREATED_AT, RELATIONSHIPS, schema};
 
 /// The oldest usable `created-at`, 2015-01-01: years before the API began, and later than any zeroed clock.
@@ -86,9 +86,9 @@ pub enum DecodeError {
     /// The bytes are not UTF-8, as JSON must be.
     #[error("the bytes are not text in UTF-8")]
     NotText,
-    /// The bytes are no page, or no JSON at all. Not quoted: they may hold personal data.
-    #[error("the bytes are not the JSON of sessions (line {line}, column {column})")]
-    NotAPage {
+    /// The bytes are no JSON. Not quoted: they may hold personal data.
+    #[error("the bytes are not JSON (line {line}, column {column})")]
+    NotJson {
         /// Where the parser stopped.
         line: usize,
         /// Where the parser stopped.
@@ -137,12 +137,17 @@ impl Decoder {
         self.columns.rows()
     }
 
-    /// Decodes one page. Every element of its list becomes a row or is quarantined.
-    ///
-    /// # Errors
-    /// [`DecodeError`] for bytes that are no page.
-    pub fn page(&mut self, body: &[u8], seen: &Seen) -> Result<PageFacts, DecodeError> {
-        self.read(body, seen, |text, names, each| each_of_page(text, names, each))
+    /// Decodes a page's resources, each the text of one JSON value whose syntax has been checked. Every one becomes
+    /// a row or is quarantined.
+    pub fn resources<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>, seen: &Seen) -> PageFacts {
+        let mut facts = PageFacts::default();
+        let mut names = std::mem::take(&mut self.names);
+        let latest_ms = latest_ms(seen);
+        for text in texts {
+            self.take_in(&resource(text, &mut names), seen, latest_ms, &mut facts);
+        }
+        self.names = names;
+        facts
     }
 
     /// Decodes one JSON value from a file: a page, a list of resources or one resource. Every resource becomes a
@@ -150,30 +155,13 @@ impl Decoder {
     ///
     /// # Errors
     /// [`DecodeError`] for bytes that are no JSON value.
-    pub fn value(&mut self, text: &[u8], seen: &Seen) -> Result<PageFacts, DecodeError> {
-        self.read(text, seen, |text, names, each| each_of_value(text, names, each))
-    }
-
-    fn read<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        seen: &Seen,
-        read: impl FnOnce(&'a str, &mut Names, &mut dyn FnMut(Resource<'a>)) -> Result<(), serde_json::Error>,
-    ) -> Result<PageFacts, DecodeError> {
+    pub fn value(&mut self, bytes: &[u8], seen: &Seen) -> Result<PageFacts, DecodeError> {
         let mut facts = PageFacts::default();
-        let text = std::str::from_utf8(bytes).map_err(|_| DecodeError::NotText)?;
-        let latest_ms = seen.at.saturating_add(24.hours()).unwrap_or(Timestamp::MAX).as_millisecond();
         let mut names = std::mem::take(&mut self.names);
-        let read = read(text, &mut names, &mut |resource| {
-            facts.resources += 1;
-            match self.resource(&resource, seen, latest_ms) {
-                Ok(created_ms) => facts.add_row(created_ms),
-                Err(reason) => self.quarantined.push(Quarantined {
-                    session_id: resource.id.as_deref().map(str::to_owned),
-                    reason,
-                    resource: RawValue::from_string(resource.raw.to_owned()).ok(),
-                }),
-            }
+        let latest_ms = latest_ms(seen);
+        let text = std::str::from_utf8(bytes).map_err(|_| DecodeError::NotText)?;
+        let read = each_of_value(text, &mut names, |resource| {
+            self.take_in(&resource, seen, latest_ms, &mut facts);
         });
         self.names = names;
         read.map_err(|error| {
@@ -181,10 +169,22 @@ impl Decoder {
             if error.is_eof() {
                 DecodeError::CutOff { line, column }
             } else {
-                DecodeError::NotAPage { line, column }
+                DecodeError::NotJson { line, column }
             }
         })?;
         Ok(facts)
+    }
+
+    fn take_in(&mut self, resource: &Resource<'_>, seen: &Seen, latest_ms: i64, facts: &mut PageFacts) {
+        facts.resources += 1;
+        match self.append(resource, seen, latest_ms) {
+            Ok(created_ms) => facts.add_row(created_ms),
+            Err(reason) => self.quarantined.push(Quarantined {
+                session_id: resource.id.as_deref().map(str::to_owned),
+                reason,
+                resource: RawValue::from_string(resource.raw.to_owned()).ok(),
+            }),
+        }
     }
 
     /// Hands out the rows so far.
@@ -201,12 +201,7 @@ impl Decoder {
     }
 
     /// Appends a row and gives its `created_at`, or says why the resource cannot be one.
-    fn resource(
-        &mut self,
-        resource: &Resource<'_>,
-        seen: &Seen,
-        latest_ms: i64,
-    ) -> Result<i64, &'static str> {
+    fn append(&mut self, resource: &Resource<'_>, seen: &Seen, latest_ms: i64) -> Result<i64, &'static str> {
         let (session, created_ms) = usable(resource, latest_ms)?;
         let mut absent = 0_u64;
         let places = resource.attributes.iter().chain(&resource.relationships).enumerate();
@@ -247,12 +242,18 @@ pub fn column_at(place: usize) -> &'static str {
     }
 }
 
+/// The newest usable `created-at`, in milliseconds since 1970: clocks differ, but not by more than a day.
+fn latest_ms(seen: &Seen) -> i64 {
+    seen.at.saturating_add(24.hours()).unwrap_or(Timestamp::MAX).as_millisecond()
+}
+
 /// The id and `created_at` of a resource that can become a row, or why it cannot.
 fn usable<'r>(resource: &'r Resource<'_>, latest_ms: i64) -> Result<(&'r str, i64), &'static str> {
     if !resource.is_object {
         return Err("it is not an object");
     }
-    if resource.kind.as_deref().is_some_and(|kind| snake(kind) != "inquiry_session") {
+    let is_other = |kind: &str| kind != "inquiry-session" && snake(kind) != "inquiry_session";
+    if resource.kind.as_deref().is_some_and(is_other) {
         return Err("its type is not inquiry-session");
     }
     let id = resource.id.as_deref().filter(|id| !id.is_empty()).ok_or("it has no id")?;

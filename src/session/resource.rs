@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::names::Names;
@@ -100,20 +100,6 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// Calls back for each element of a page's `data`, in order; elements before an error have been called back.
-///
-/// # Errors
-/// A syntax error, or a page that is not an object with a list `data`.
-pub(super) fn each_of_page<'a>(
-    body: &'a str,
-    names: &mut Names,
-    mut each: impl FnMut(Resource<'a>),
-) -> Result<(), serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_str(body);
-    json.deserialize_map(Page(|element: &'a RawValue| each(resource(element.get(), names))))?;
-    json.end()
-}
-
 /// Calls back for each session of a JSON value: of a page, of a list of resources, or of one resource.
 ///
 /// # Errors
@@ -124,108 +110,114 @@ pub(super) fn each_of_value<'a>(
     mut each: impl FnMut(Resource<'a>),
 ) -> Result<(), serde_json::Error> {
     let raw = serde_json::from_str::<&RawValue>(text)?.get();
-    if raw.starts_with('[') {
-        return each_element(raw, |element| each(resource(element, names)));
+    let found = if raw.starts_with('[') { None } else { Some(resource(raw, names)) };
+    let list = found.as_ref().map_or(Some(raw), |found| found.list);
+    match (list, found) {
+        (Some(list), _) => {
+            let elements: Vec<&RawValue> = serde_json::from_str(list)?;
+            elements.into_iter().for_each(|element| each(resource(element.get(), names)));
+        }
+        (None, found) => found.into_iter().for_each(each),
     }
-    let found = resource(raw, names);
-    match found.list {
-        Some(list) => each_element(list, |element| each(resource(element, names))),
-        None => {
-            each(found);
-            Ok(())
+    Ok(())
+}
+
+/// Reads one resource, or whatever stands in its place. `raw` is the text of one JSON value: its syntax has been
+/// checked.
+pub(super) fn resource<'a>(raw: &'a str, names: &mut Names) -> Resource<'a> {
+    let mut resource = Resource::empty(raw);
+    if serde_json::Deserializer::from_str(raw).deserialize_map(Straight(&mut resource, names)).is_err() {
+        resource = Resource::empty(raw);
+        resource.read_piecewise(names);
+    }
+    resource
+}
+
+impl<'a> Resource<'a> {
+    /// Goes over the text once more, value by value: something in it is not of its documented type, and that is no
+    /// reason to lose the rest.
+    fn read_piecewise(&mut self, names: &mut Names) {
+        self.is_object = each_member(self.raw, |name, value| match &*name {
+            "attributes" => {
+                let mut position = 0;
+                each_member(value, |name, raw| self.attribute(names, &mut position, name, raw));
+            }
+            "relationships" => _ = each_member(value, |name, raw| self.relationship(name, raw)),
+            _ => self.member(&name, value),
+        });
+    }
+
+    fn member(&mut self, name: &str, raw: &'a str) {
+        match name {
+            "id" => self.id = text(raw),
+            "type" => self.kind = text(raw),
+            "data" if raw.starts_with('[') => self.list = Some(raw),
+            _ => {}
+        }
+    }
+
+    fn attribute(&mut self, names: &mut Names, position: &mut usize, name: Cow<'a, str>, raw: &'a str) {
+        match names.attribute(*position, &name) {
+            Some(place) => self.attributes[place] = Slot::read(raw, ATTRIBUTES[place].kind),
+            None => self.unknown_attributes.push((name, raw)),
+        }
+        *position += 1;
+    }
+
+    fn relationship(&mut self, name: Cow<'a, str>, raw: &'a str) {
+        match RELATIONSHIPS.iter().position(|(relationship, _)| *relationship == name) {
+            Some(place) => self.relationships[place] = related_id(raw),
+            None => self.unknown_relationships.push((name, raw)),
         }
     }
 }
 
-fn each_element<'a>(list: &'a str, mut each: impl FnMut(&'a str)) -> Result<(), serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_str(list);
-    json.deserialize_seq(List(&mut |element: &'a RawValue| each(element.get())))
-}
+/// Reads a resource in one go. Fails where a value that should be an object is none.
+struct Straight<'r, 'n, 'a>(&'r mut Resource<'a>, &'n mut Names);
 
-/// A page: an object whose `data` is a list.
-struct Page<F>(F);
-
-impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for Page<F> {
+impl<'de: 'a, 'a> Visitor<'de> for Straight<'_, '_, 'a> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a page of sessions")
+        f.write_str("a resource")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let Self(resource, names) = self;
+        resource.is_object = true;
         while let Some(name) = members.next_key::<&RawValue>()?.map(name_of) {
-            if name == "data" {
-                members.next_value_seed(List(&mut self.0))?;
-            } else {
-                members.next_value::<IgnoredAny>()?;
+            match &*name {
+                "attributes" => {
+                    let mut position = 0;
+                    members.next_value_seed(Members(|name, raw| {
+                        resource.attribute(names, &mut position, name, raw);
+                    }))?;
+                }
+                "relationships" => {
+                    members.next_value_seed(Members(|name, raw| resource.relationship(name, raw)))?;
+                }
+                _ => resource.member(&name, members.next_value::<&RawValue>()?.get()),
             }
         }
         Ok(())
     }
 }
 
-struct List<'f, F>(&'f mut F);
-
-impl<'de, F: FnMut(&'de RawValue)> DeserializeSeed<'de> for List<'_, F> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for List<'_, F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of sessions")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        while let Some(element) = elements.next_element::<&RawValue>()? {
-            (self.0)(element);
-        }
-        Ok(())
-    }
-}
-
-fn resource<'a>(raw: &'a str, names: &mut Names) -> Resource<'a> {
-    let mut resource = Resource::empty(raw);
-    resource.is_object = each_member(raw, |name, value| match &*name {
-        "data" if value.starts_with('[') => resource.list = Some(value),
-        "id" => resource.id = text(value),
-        "type" => resource.kind = text(value),
-        "attributes" => {
-            let mut position = 0;
-            each_member(value, |name, raw| {
-                match names.attribute(position, &name) {
-                    Some(place) => resource.attributes[place] = Slot::read(raw, ATTRIBUTES[place].kind),
-                    None => resource.unknown_attributes.push((name, raw)),
-                }
-                position += 1;
-            });
-        }
-        "relationships" => {
-            each_member(value, |name, raw| {
-                match RELATIONSHIPS.iter().position(|(relationship, _)| *relationship == name) {
-                    Some(place) => resource.relationships[place] = related_id(raw),
-                    None => resource.unknown_relationships.push((name, raw)),
-                }
-            });
-        }
-        _ => {}
-    });
-    resource
-}
-
-/// Calls back with each member of an object. Any other value is passed over unread, and false comes back: a wrong
-/// type, a number beyond all bounds or a lone surrogate in one resource is no reason to lose the others of its page.
-///
-/// `raw` is the text of a [`RawValue`]: its syntax has been checked.
+/// Calls back with each member of an object. Any other value is passed over unread, and false comes back: a number
+/// beyond all bounds or a lone surrogate is no error.
 fn each_member<'a>(raw: &'a str, each: impl FnMut(Cow<'a, str>, &'a str)) -> bool {
     raw.starts_with('{') && serde_json::Deserializer::from_str(raw).deserialize_map(Members(each)).is_ok()
 }
 
+/// The members of an object, each handed to a function.
 struct Members<F>(F);
+
+impl<'de, F: FnMut(Cow<'de, str>, &'de str)> DeserializeSeed<'de> for Members<F> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
 
 impl<'de, F: FnMut(Cow<'de, str>, &'de str)> Visitor<'de> for Members<F> {
     type Value = ();
@@ -260,7 +252,10 @@ fn related_id(raw: &str) -> Slot<'_> {
         id: &'a RawValue,
     }
     match serde_json::from_str::<Option<Relationship<'_>>>(raw) {
-        Ok(Some(Relationship { data: Some(related) })) => Slot::read(related.id.get(), Kind::Text),
+        Ok(Some(Relationship { data: Some(related) })) => match Slot::read(related.id.get(), Kind::Text) {
+            Slot::Wrong(_) => Slot::Wrong(raw),
+            id => id,
+        },
         Ok(_) => Slot::Null,
         Err(_) => Slot::Wrong(raw),
     }
@@ -303,6 +298,8 @@ mod tests {
         assert_eq!(related_id(r#"{"data":{"type":"device","id":"dev_1"}}"#), Slot::Text("dev_1".into()));
         assert_eq!(related_id(r#"{"data":null}"#), Slot::Null);
         assert_eq!(related_id("null"), Slot::Null);
-        assert!(matches!(related_id(r#"{"data":[]}"#), Slot::Wrong(_)));
+        for raw in [r#"{"data":[]}"#, r#"{"data":{"id":7}}"#, "[]"] {
+            assert_eq!(related_id(raw), Slot::Wrong(raw));
+        }
     }
 }
