@@ -64,6 +64,21 @@ fn days_that_nobody_fetched_are_holes_and_days_without_sessions_are_none() {
 }
 
 #[test]
+fn a_lake_of_files_has_holes_between_its_days_only_and_says_that_nothing_was_fetched() {
+    let home = Home::new();
+    let at =
+        |nth: usize, day: u32| session(&format!("iqse_{nth}"), &format!("2026-11-{day:02}T10:00:00.000Z"));
+    home.write("input", &format!("{}\n{}", at(2, 14), at(1, 12)));
+    home.command("import input --lake lake --fetched-at 2026-11-20T00:00:00Z").succeeds();
+    let status = status(&home);
+    assert_eq!(status["days"]["holes"], json!(["2026-11-13"]));
+    assert_eq!((&status["walked"], &status["fresh_until"]), (&json!(false), &json!("2026-11-20T00:00:00Z")));
+    assert_eq!(status["days"]["imported"], json!(2));
+    let shown = home.command("status --lake lake").succeeds().stdout;
+    assert!(shown.contains("never fetched; from files of 2026-11-20 00:00"), "{shown}");
+}
+
+#[test]
 fn a_lake_that_has_not_been_complete_for_too_long_fails() {
     let home = Home::new();
     // Its clock stands still on 2026-11-23.

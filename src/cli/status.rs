@@ -99,7 +99,8 @@ fn write_facts(location: &str, overview: &Overview, out: &mut dyn Write) -> std:
     };
     let fresh = match (overview.fresh_until, overview.age()) {
         (Some(until), Some(age)) => format!(
-            "complete up to {} UTC, {} ago",
+            "{} {} UTC, {} ago",
+            if overview.walked { "complete up to" } else { "never fetched; from files of" },
             until.strftime("%Y-%m-%d %H:%M"),
             HumanDuration(age.unsigned_abs())
         ),

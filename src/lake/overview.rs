@@ -26,8 +26,11 @@ pub struct Overview {
     pub bytes: u64,
     /// The days by their state.
     pub days: Days,
-    /// Up to when the lake holds every session: the newest walk's beginning, or else the newest import's age.
+    /// Up to when the lake holds every session, by its newest walk; for a lake of files only, when the newest of them
+    /// was fetched.
     pub fresh_until: Option<Timestamp>,
+    /// Whether any of it came from a walk: files do not say whether they hold every session.
+    pub walked: bool,
     /// Seconds since then.
     pub age_seconds: Option<i64>,
     /// The newest `created_at`.
@@ -83,8 +86,9 @@ impl Overview {
             environment_id: manifest.lake.environment_id.clone(),
             sessions: days().map(|day| day.rows).sum(),
             bytes: days().map(|day| day.bytes).sum(),
-            days: Days::of(manifest, fresh_until),
+            days: Days::of(manifest),
             fresh_until,
+            walked: !manifest.lake.covered.is_empty(),
             age_seconds: fresh_until.map(|moment| now.duration_since(moment).as_secs()),
             newest_session: days().filter_map(|day| day.newest).max(),
             watermark: manifest.lake.watermark,
@@ -99,9 +103,13 @@ impl Overview {
     }
 }
 
+fn walked_until(manifest: &Manifest) -> Option<Timestamp> {
+    manifest.lake.covered.iter().map(|interval| interval.until).max()
+}
+
 fn fresh_until(manifest: &Manifest) -> Option<Timestamp> {
-    let walked = manifest.lake.covered.iter().map(|interval| interval.until).max();
-    walked.or_else(|| manifest.days.values().filter(|day| day.imported).map(|day| day.checked_at).max())
+    walked_until(manifest)
+        .or_else(|| manifest.days.values().filter(|day| day.imported).map(|day| day.checked_at).max())
 }
 
 fn coverage<'a>(days: impl Iterator<Item = &'a DayRecord>) -> BTreeMap<String, Coverage> {
@@ -116,7 +124,7 @@ fn coverage<'a>(days: impl Iterator<Item = &'a DayRecord>) -> BTreeMap<String, C
 }
 
 impl Days {
-    fn of(manifest: &Manifest, fresh_until: Option<Timestamp>) -> Self {
+    fn of(manifest: &Manifest) -> Self {
         let count =
             |of: &dyn Fn(&DayRecord) -> bool| manifest.days.values().filter(|day| of(day)).count() as u64;
         let watched = manifest.lake.watermark.map(utc_date);
@@ -131,26 +139,24 @@ impl Days {
             open: count(&is_open),
             stale: count(&|day| is_open(day) && watched.is_some_and(|watched| day.date < watched)),
             imported: count(&|day| day.imported && !day.complete),
-            holes: holes(manifest, fresh_until),
+            holes: holes(manifest),
         }
     }
 }
 
 /// Days that are over, between the lake's first and the last that it could know, and that are not whole.
-fn holes(manifest: &Manifest, fresh_until: Option<Timestamp>) -> Vec<Date> {
-    let recorded = manifest.days.keys().next().copied();
-    let Some(first) = recorded.into_iter().chain(manifest.lake.first_day).min() else { return Vec::new() };
-    let last = fresh_until.map(utc_date).into_iter().chain(manifest.days.keys().next_back().copied()).max();
+fn holes(manifest: &Manifest) -> Vec<Date> {
+    let walked_until = walked_until(manifest);
+    let recorded = || manifest.days.keys().copied();
+    let Some(first) = recorded().chain(manifest.lake.first_day).min() else { return Vec::new() };
+    let Some(last) = recorded().chain(walked_until.map(utc_date)).max() else { return Vec::new() };
     let is_over = |date: Date| {
-        date.tomorrow().is_ok_and(|next| fresh_until.is_none_or(|until| day_start(next) <= until))
+        date.tomorrow().is_ok_and(|next| walked_until.is_none_or(|until| day_start(next) <= until))
     };
     let is_whole =
         |date: Date| manifest.days.get(&date).is_some_and(DayRecord::is_whole) || manifest.covers_day(date);
-    first
-        .series(1.day())
-        .take_while(|date| last.is_some_and(|last| *date <= last))
-        .filter(|date| is_over(*date) && !is_whole(*date))
-        .collect()
+    let days = first.series(1.day()).take_while(|date| *date <= last);
+    days.filter(|date| is_over(*date) && !is_whole(*date)).collect()
 }
 
 impl Requests {
