@@ -3,12 +3,15 @@
 //! Nothing below this room sees clap, the environment or the exit status.
 
 mod api;
+pub mod catalogue;
 mod console;
 mod demo;
 mod duration;
 mod exit;
+mod explain;
 mod fetch;
 mod progress;
+mod query;
 pub mod report;
 mod run;
 mod sandbox;
@@ -69,6 +72,8 @@ enum Command {
     Fetch(fetch::FetchArgs),
     /// Print the reports over a range of days
     Report(scope::ReportCommand),
+    /// Ask the lake one question, in SQL or by a report's name
+    Query(query::QueryArgs),
     /// Fetch, then report: the nightly job
     Run(run::RunArgs),
     /// Serve made-up sessions on this machine, as Persona's API would
@@ -149,6 +154,7 @@ fn execute(command: Command, console: &Console) -> anyhow::Result<Exit> {
         Command::Demo(args) => demo::run(args, runtime.handle(), console, &mut stdout),
         Command::Fetch(args) => fetch::run(args, runtime.handle(), console),
         Command::Report(args) => scope::run(args, runtime.handle(), console, &mut stdout),
+        Command::Query(args) => query::run(args, runtime.handle(), console, &mut stdout),
         Command::Run(args) => run::run(args, runtime.handle(), console, &mut stdout),
         Command::Sandbox(args) => {
             runtime.block_on(sandbox::run(args, &mut stdout))?;
