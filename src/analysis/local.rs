@@ -67,12 +67,12 @@ impl LocalEngine {
         let mut counts = vec!["COUNT(*) AS every_row".to_owned()];
         counts.extend(columns.iter().map(|name| format!("COUNT(\"{name}\") AS \"{name}\"")));
         let probe = format!("SELECT {} FROM sessions", counts.join(", "));
-        let unread =
-            |file: &PathBuf| run(std::slice::from_ref(file), &probe).err().map(|cause| (file, cause));
-        match self.files.iter().find_map(unread) {
-            Some((path, cause)) => EngineError::File { path: path.clone(), source: Box::new(cause) },
-            None => error,
+        for path in &self.files {
+            if let Err(cause) = run(std::slice::from_ref(path), &probe) {
+                return EngineError::File { path: path.clone(), source: Box::new(cause) };
+            }
         }
+        error
     }
 }
 
