@@ -19,7 +19,7 @@ use crate::scripted::Scripted;
 const UNPACK: &str = "import gzip, sys; sys.stdout.buffer.write(gzip.open(sys.argv[1]).read())";
 
 /// Runs Python and expects it to end well. A machine without it fails: this tier is only run where it is.
-fn python(args: &[&str]) -> Output {
+pub(crate) fn python(args: &[&str]) -> Output {
     let python = std::env::var_os("SESSION_RISK_PYTHON").unwrap_or_else(|| "python3".into());
     let output = Command::new(&python).args(args).output();
     let output = output.unwrap_or_else(|error| panic!("{} cannot be started: {error}", python.display()));

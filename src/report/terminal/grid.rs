@@ -15,6 +15,8 @@ const GAP: usize = 2;
 const BAR: std::ops::RangeInclusive<usize> = 6..=24;
 /// How wide a column of words may be: the first of these that leaves room for the rest.
 const WORDS: [usize; 5] = [28, 22, 18, 14, 10];
+/// How many figures must fit beside the key of a report without rates: fewer would not tell what its rows are about.
+const FIGURES: usize = 2;
 /// How wide the key of a report without rates may be: an address or an id says nothing once it is cut.
 const WHOLE_KEY: usize = 40;
 
@@ -87,6 +89,11 @@ impl Terminal {
             } else if bars && by_figures {
                 return None;
             }
+        }
+        let figures = |columns: &[usize]| columns.iter().filter(|at| role(at) == Role::Figure).count();
+        let all: Vec<usize> = (0..layout.columns.len()).collect();
+        if by_figures && figures(&columns) < figures(&all).min(FIGURES) {
+            return None;
         }
         columns.sort_unstable();
         let bar = bars.then(|| (BAR.start() + room - used).min(*BAR.end()));
