@@ -19,6 +19,7 @@ fn sql_that_cannot_be_run_is_refused_with_what_is_wrong() {
     for (sql, words) in [
         ("SELECT FROM WHERE", ["cannot be run", ""]),
         ("SELECT nope FROM sessions", ["cannot be run", "nope"]),
+        ("SELECT is_vpm FROM sessions", ["cannot be run", "did you mean `is_vpn`?"]),
         ("SELECT * FROM elsewhere", ["cannot be run", "elsewhere"]),
         ("SELECT 'open FROM sessions", ["line 1", "string that does not end"]),
         ("SELECT :nope FROM sessions", ["`:nope`", "line 1"]),

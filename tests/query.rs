@@ -28,7 +28,7 @@ fn sql_of_ones_own_gives_its_rows_in_the_shape_of_a_report() {
     let sql = "SELECT threat_level, COUNT(*) AS sessions FROM sessions GROUP BY threat_level \
                ORDER BY sessions DESC";
     let document = json_of("query", Some(sql));
-    assert_eq!((&document["version"], &document["complete"]), (&json!(1), &json!(false)));
+    assert_eq!((&document["version"], &document["complete"]), (&json!(1), &json!(true)));
     let report = &document["reports"][0];
     assert_eq!((&report["name"], &report["title"]), (&json!("query"), &json!("Query")));
     let columns = json!([{"name": "threat_level", "type": "text"}, {"name": "sessions", "type": "integer"}]);

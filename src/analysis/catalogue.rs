@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use super::bind::{self, BindError};
 use super::header::{Header, HeaderError};
+use super::near::nearest;
 
 mod folder;
-mod near;
 
 pub use folder::FolderError;
 
@@ -135,7 +135,7 @@ impl Catalogue {
 
     fn unknown(&self, name: &str) -> UnknownReport {
         let known: Vec<String> = self.queries.iter().map(|query| query.name.clone()).collect();
-        let near = near::nearest(name, &known).map(str::to_owned);
+        let near = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
         UnknownReport { name: name.to_owned(), known, near }
     }
 }

@@ -18,7 +18,7 @@ use polars::prelude::{
 use polars::sql::SQLContext;
 
 use super::table::Table;
-use super::{DayFile, Engine, EngineError, Plan, bind};
+use super::{DayFile, Engine, EngineError, Plan, bind, near};
 use crate::session::schema;
 
 mod convert;
@@ -80,8 +80,18 @@ fn checked(sql: &str) -> Result<(), EngineError> {
     bind::one_select(sql).map_err(|source| EngineError::Refused { source: Box::new(source) })
 }
 
+/// What polars says, without the plan and the columns that it lists at length, and with a column that was meant.
 fn refused(source: PolarsError) -> EngineError {
-    EngineError::Refused { source: Box::new(source) }
+    let words = source.to_string();
+    let words = words.split("\n\nResolved plan").next().unwrap_or_default();
+    let Some((said, _)) = words.split_once("; valid columns:") else {
+        return EngineError::Refused { source: words.into() };
+    };
+    let declared = declared();
+    let known = declared.iter_names().map(|name| name.as_str());
+    let near = said.split('"').nth(1).and_then(|typed| near::nearest(typed, known));
+    let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    EngineError::Refused { source: format!("{said}{hint}").into() }
 }
 
 fn run(files: &[PathBuf], sql: &str) -> Result<Table, EngineError> {

@@ -1,13 +1,11 @@
 //! Which of the known names somebody meant who typed another.
 
 /// The known name that takes the fewest changes to get to, if those are few enough to be a slip.
-pub(super) fn nearest<'a>(typed: &str, known: &'a [String]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (typed.chars().count() / 3).clamp(1, 3);
-    let distances = known.iter().map(|name| (distance(typed, name), name));
-    distances
-        .filter(|(distance, _)| *distance <= most)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name.as_str())
+    let distances = known.into_iter().map(|name| (distance(typed, name), name));
+    let near = distances.filter(|(distance, _)| *distance <= most);
+    near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
 /// Levenshtein's distance: how many letters must be put in, taken out or changed.
@@ -32,12 +30,12 @@ mod tests {
 
     #[test]
     fn a_slip_is_forgiven_and_a_guess_is_not() {
-        let known = ["network_risk", "device_mix"].map(str::to_owned);
-        assert_eq!(nearest("network_risks", &known), Some("network_risk"));
-        assert_eq!(nearest("devicemix", &known), Some("device_mix"));
-        assert_eq!(nearest("Device_Mix", &known), Some("device_mix"));
-        assert_eq!(nearest("nope", &known), None);
-        assert_eq!(nearest("", &known), None);
+        let known = ["network_risk", "device_mix"];
+        assert_eq!(nearest("network_risks", known), Some("network_risk"));
+        assert_eq!(nearest("devicemix", known), Some("device_mix"));
+        assert_eq!(nearest("Device_Mix", known), Some("device_mix"));
+        assert_eq!(nearest("nope", known), None);
+        assert_eq!(nearest("", known), None);
         assert_eq!((distance("", "abc"), distance("kitten", "sitting")), (3, 3));
     }
 }
