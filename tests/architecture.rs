@@ -3,12 +3,15 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 17] = [
+const LIBRARIES: [(&str, &[&str]); 20] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local"]),
     ("axum", &["sandbox"]),
     ("clap", &["cli", "config"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("comfy_table", &["report"]),
+    ("flate2", &["import"]),
     ("indicatif", &["cli"]),
     ("nix", &["cli"]),
     ("object_store", &["lake"]),
@@ -38,11 +41,18 @@ const COMMON: [&str; 10] = [
 ];
 
 /// The rooms that each room may name, its own left out.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("analysis", &["range", "session"]),
-    ("cli", &["analysis", "config", "export", "lake", "persona", "range", "report", "sandbox", "session"]),
+    (
+        "cli",
+        &[
+            "analysis", "config", "export", "import", "lake", "persona", "range", "report", "sandbox",
+            "session",
+        ],
+    ),
     ("config", &[]),
     ("export", &["lake", "persona", "range", "session"]),
+    ("import", &["lake", "session"]),
     ("lake", &["range", "session"]),
     ("persona", &[]),
     ("range", &[]),

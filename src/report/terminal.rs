@@ -5,9 +5,6 @@
 
 use std::io::{self, Write};
 
-use jiff::ToSpan;
-use jiff::civil::Date;
-
 use crate::analysis::Answer;
 use crate::analysis::header::{ChartKind, MIN_SESSIONS};
 
@@ -84,7 +81,7 @@ impl Terminal {
             let missing = format!(
                 "Incomplete: {} of {length} missing: {}.",
                 scope.missing.len(),
-                spans(&scope.missing)
+                text::spans(&scope.missing)
             );
             self.prose(out, Some(Ink::Warning), "", &missing)?;
         } else if !scope.complete {
@@ -208,24 +205,4 @@ impl Terminal {
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
-}
-
-/// Days in words, neighbours drawn together, at most four spans of them.
-fn spans(days: &[Date]) -> String {
-    let mut spans: Vec<(Date, Date)> = Vec::new();
-    for day in days {
-        match spans.last_mut() {
-            Some((_, last)) if last.checked_add(1.day()).is_ok_and(|next| next == *day) => *last = *day,
-            _ => spans.push((*day, *day)),
-        }
-    }
-    const MOST: usize = 4;
-    let span = |(first, last): &(Date, Date)| {
-        if first == last { first.to_string() } else { format!("{first} to {last}") }
-    };
-    let mut words: Vec<String> = spans.iter().take(MOST).map(span).collect();
-    if spans.len() > MOST {
-        words.push(format!("and {} more gaps", spans.len() - MOST));
-    }
-    words.join(", ")
 }
