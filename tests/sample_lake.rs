@@ -36,12 +36,11 @@ fn options() -> SandboxOptions {
     }
 }
 
-/// A day's record without what differs from run to run or with the version of what writes it.
-fn lasting(mut record: Value) -> Value {
-    for field in ["version", "run_id", "fetched_at", "checked_at", "bytes", "sha256"] {
-        record.as_object_mut().unwrap().remove(field).unwrap();
-    }
-    record
+/// What a day's record says of its sessions, and not of the run; records may gain fields.
+fn lasting(record: &Value) -> Value {
+    json!(
+        ["date", "rows", "complete", "newest", "oldest", "statuses", "coverage"].map(|field| &record[field])
+    )
 }
 
 #[test]
@@ -53,7 +52,7 @@ fn the_sandbox_would_make_the_same_lake_again() {
     // The next day has a record only where the clock had gone on by a second before the walk began.
     let days = |lake: LakeFiles| {
         let with_rows = lake.records("days").into_iter().filter(|(_, record)| record["rows"] != json!(0));
-        with_rows.map(|(day, record)| (day, lasting(record))).collect::<Vec<_>>()
+        with_rows.map(|(day, record)| (day, lasting(&record))).collect::<Vec<_>>()
     };
     assert_eq!(days(lake()).len(), 5);
     assert_eq!(days(home.lake()), days(lake()));
