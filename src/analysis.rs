@@ -16,6 +16,7 @@ pub mod bind;
 pub mod catalogue;
 pub mod header;
 pub mod local;
+mod near;
 pub mod rate;
 pub mod table;
 
@@ -51,6 +52,13 @@ pub struct Scope {
     pub notes: Vec<String>,
 }
 
+/// What an engine would do for a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The columns of the day files that it would read, in the files' order.
+    pub columns: Vec<String>,
+}
+
 /// Something that runs SQL over a table `sessions`.
 pub trait Engine {
     /// Runs one bound SELECT.
@@ -58,6 +66,12 @@ pub trait Engine {
     /// # Errors
     /// [`EngineError`]; a panic of the engine is one too.
     fn query(&self, sql: &str) -> Result<Table, EngineError>;
+
+    /// Plans one bound SELECT without reading a file.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`] if it could not be run.
+    fn plan(&self, sql: &str) -> Result<Plan, EngineError>;
 }
 
 /// An engine's own error, kept as a cause.
@@ -167,6 +181,31 @@ pub enum AnalysisError {
     },
 }
 
+impl AnalysisError {
+    /// Whether the query is at fault or the values it was given, and not a file or the engine.
+    pub fn is_about_the_query(&self) -> bool {
+        match self {
+            Self::Engine { source, .. } => {
+                matches!(source, EngineError::Refused { .. } | EngineError::Type { .. })
+            }
+            Self::Bind { .. } | Self::Rate { .. } | Self::Column { .. } | Self::Before { .. } => true,
+        }
+    }
+}
+
+/// What a report would run and read.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// What is asked.
+    pub query: Query,
+    /// The parameters' values.
+    pub parameters: BTreeMap<String, Literal>,
+    /// The SQL with everything bound, without the header.
+    pub sql: String,
+    /// What the engine would do.
+    pub plan: Plan,
+}
+
 /// A report's rows with their meaning.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -207,11 +246,7 @@ pub fn answer(
     engine: &dyn Engine,
 ) -> Result<Answer, AnalysisError> {
     let report = || query.name.clone();
-    if query.header.before.is_some() {
-        return Err(AnalysisError::Before { report: report() });
-    }
-    let sql = bind::bind(&query.sql, &query.header, range, given)
-        .map_err(|source| AnalysisError::Bind { report: report(), source })?;
+    let sql = bound(query, range, given)?;
     let mut table =
         engine.query(&sql).map_err(|source| AnalysisError::Engine { report: report(), source })?;
     rate::append(&mut table, &query.header.rates)
@@ -221,13 +256,41 @@ pub fn answer(
     if let Some((role, column)) = key.chain(chart).find(|(_, column)| table.position(column).is_none()) {
         return Err(AnalysisError::Column { report: report(), role, column: column.clone() });
     }
-    let bound = |parameter: &header::Parameter| {
+    Ok(Answer { parameters: values(query, given), query: query.clone(), table })
+}
+
+/// Says what a question would run and read, without running it.
+///
+/// # Errors
+/// [`AnalysisError`], which names the report and what does not fit.
+pub fn explain(
+    query: &Query,
+    range: DayRange,
+    given: &Arguments,
+    engine: &dyn Engine,
+) -> Result<Explanation, AnalysisError> {
+    let sql = bound(query, range, given)?;
+    let plan =
+        engine.plan(&sql).map_err(|source| AnalysisError::Engine { report: query.name.clone(), source })?;
+    let is_comment = |line: &&str| line.trim().is_empty() || line.trim().starts_with("--");
+    let sql = sql.lines().skip_while(is_comment).collect::<Vec<_>>().join("\n");
+    Ok(Explanation { query: query.clone(), parameters: values(query, given), sql, plan })
+}
+
+fn bound(query: &Query, range: DayRange, given: &Arguments) -> Result<String, AnalysisError> {
+    let report = || query.name.clone();
+    if query.header.before.is_some() {
+        return Err(AnalysisError::Before { report: report() });
+    }
+    bind::bind(&query.sql, &query.header, range, given)
+        .map_err(|source| AnalysisError::Bind { report: report(), source })
+}
+
+/// The values that the query's parameters have.
+fn values(query: &Query, given: &Arguments) -> BTreeMap<String, Literal> {
+    let value = |parameter: &header::Parameter| {
         let value = given.get(&parameter.name).unwrap_or(&parameter.default);
         (parameter.name.clone(), value.clone())
     };
-    Ok(Answer {
-        parameters: query.header.parameters.iter().map(bound).collect(),
-        query: query.clone(),
-        table,
-    })
+    query.header.parameters.iter().map(value).collect()
 }

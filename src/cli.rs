@@ -3,14 +3,17 @@
 //! Nothing below this room sees clap, the environment or the exit status.
 
 mod api;
+pub mod catalogue;
 mod console;
 mod demo;
 mod doctor;
 mod duration;
 mod exit;
+mod explain;
 mod fetch;
 mod import;
 mod progress;
+mod query;
 pub mod report;
 mod run;
 mod sandbox;
@@ -76,6 +79,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Print the reports over a range of days
     Report(scope::ReportCommand),
+    /// Ask the lake one question, in SQL or by a report's name
+    Query(query::QueryArgs),
     /// Fetch, then report: the nightly job
     Run(run::RunArgs),
     /// Tell what the lake holds, how fresh and how complete it is
@@ -165,6 +170,7 @@ fn execute(command: Command, console: &Console) -> anyhow::Result<Exit> {
         Command::Fetch(args) => fetch::run(args, runtime.handle(), console),
         Command::Import(args) => import::run(args, runtime.handle(), console),
         Command::Report(args) => scope::run(args, runtime.handle(), console, &mut stdout),
+        Command::Query(args) => query::run(args, runtime.handle(), console, &mut stdout),
         Command::Run(args) => run::run(args, runtime.handle(), console, &mut stdout),
         Command::Status(args) => status::run(args, runtime.handle(), console, &mut stdout),
         Command::Doctor(args) => doctor::run(args, runtime.handle(), &mut stdout),

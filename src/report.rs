@@ -9,8 +9,10 @@ use jiff::Timestamp;
 
 use crate::analysis::{Answer, Scope};
 
+pub mod explanation;
 pub mod json;
 pub mod layout;
+pub mod listing;
 pub mod terminal;
 pub mod text;
 

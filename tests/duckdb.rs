@@ -99,6 +99,10 @@ fn every_query_gives_duckdbs_rows_over_odd_lakes() {
             &lake.files,
             &Arguments::from([("min_sessions".into(), Literal::Integer(200))]),
         );
+        for least in [1, 5, 1_000_000] {
+            let least = Literal::Integer(least);
+            assert_catalogue_same(&lake.files, &Arguments::from([("min_inquiries".into(), least)]));
+        }
     }
 }
 

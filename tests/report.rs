@@ -1,5 +1,6 @@
 //! Reports: pages for terminals and for programs, and the command that makes them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 
@@ -17,6 +18,7 @@ fn options(names: &[&str], format: Format, width: usize) -> ReportOptions {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     ReportOptions {
         queries: Catalogue::built_in().unwrap().select(&names).unwrap(),
+        arguments: BTreeMap::new(),
         format,
         output: None,
         terminal: Terminal { width, ..Terminal::default() },
@@ -230,6 +232,7 @@ fn a_broken_pipe_is_a_normal_end_and_a_full_disk_is_not() {
 
 mod flags {
     use clap::Parser;
+    use session_risk::analysis::header::Literal;
     use session_risk::cli::report::ReportArgs;
 
     use super::*;
@@ -271,6 +274,18 @@ mod flags {
     fn wrong_flags_are_answered_in_a_sentence() {
         for (flags, said) in [
             ("nope", "there is no report `nope`; there are network_risk, threat_by_country, device_mix"),
+            ("--param min_sessions", "it is not of the form NAME=VALUE"),
+            ("--param =5", "it is not of the form NAME=VALUE"),
+            (
+                "--param least=5",
+                "none of the reports has such a parameter; there are min_inquiries, min_sessions",
+            ),
+            ("device_mix --param min_sessions=5", "the report `device_mix` has no such parameter"),
+            (
+                "--param min_sessions=0",
+                "`0` does not fit the parameter `min_sessions` (a whole number, 1..1000000)",
+            ),
+            ("--param min_sessions=many", "`many` does not fit the parameter `min_sessions`"),
             ("--since 2026-13-01", "it is not a date of the form YYYY-MM-DD"),
             ("--since 2026-11-01T00:00:00", "it is not a date of the form YYYY-MM-DD"),
             ("--until yesterday", "it is not a date of the form YYYY-MM-DD"),
@@ -291,6 +306,8 @@ mod flags {
 
     #[test]
     fn options_hold_what_the_flags_said() {
+        let (options, _) = parse("threat_by_country --param min_sessions=5 --param min_sessions=7").unwrap();
+        assert_eq!(options.arguments_of(&options.queries[0])["min_sessions"], Literal::Integer(7));
         let (options, _) = parse("device_mix --format json --output out").unwrap();
         assert_eq!(options.queries[0].name, "device_mix");
         assert_eq!((options.format, options.output), (Format::Json, Some("out".into())));

@@ -96,7 +96,37 @@ fn column(data_type: &DataType, name: &str, rows: &[Value]) -> ArrayRef {
 /// Rows that look like a customer's: mostly ordinary, nulls everywhere, odd values here and there.
 pub(crate) fn odd_rows(seed: u64, count: usize) -> Vec<Value> {
     let mut random = fastrand::Rng::with_seed(seed);
-    (0..count).map(|_| odd_row(&mut random)).collect()
+    let mut more = fastrand::Rng::with_seed(!seed);
+    let row = |_| {
+        let mut row = odd_row(&mut random);
+        row.as_object_mut().unwrap().extend(odd_links(&mut more));
+        row
+    };
+    (0..count).map(row).collect()
+}
+
+/// What ties a row to others, and what became of it.
+fn odd_links(random: &mut fastrand::Rng) -> serde_json::Map<String, Value> {
+    const STATUSES: [&str; 6] = ["new", "active", "expired", "expired", "expired", "EXPIRED"];
+    let or_null = |null: bool, value: String| if null { Value::Null } else { json!(value) };
+    let mut null = |rate: f64| random.f64() < rate;
+    let nulls = [null(0.1), null(0.2), null(0.3), null(0.5)];
+    let address = match random.u32(..120) {
+        0 => String::new(),
+        1 => "203.0.113.7\u{1b}[2J".to_owned(),
+        nth if nth % 3 == 0 => format!("2001:db8::{nth:x}"),
+        nth => format!("192.0.2.{nth}"),
+    };
+    let started = format!("2026-11-20T{:02}:30:00.5Z", random.u32(..24));
+    let links = json!({
+        "ip_address": or_null(nulls[0], address),
+        "device_id": or_null(nulls[1], format!("dev_{}", random.u32(..150))),
+        "started_at": or_null(nulls[2], started),
+        "status": STATUSES[random.usize(..STATUSES.len())],
+        "region_code": or_null(nulls[3], "BY".to_owned()),
+        "gps_latitude": random.f64() * 180.0 - 90.0,
+    });
+    links.as_object().unwrap().clone()
 }
 
 fn odd_row(random: &mut fastrand::Rng) -> Value {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::range::DayRange;
 
-use super::header::{Header, Literal};
+use super::header::{Header, Literal, Parameter};
 
 /// Values for a query's parameters by name; what is not given keeps its default.
 pub type Arguments = BTreeMap<String, Literal>;
@@ -51,6 +51,39 @@ pub enum BindError {
     /// Something other than one SELECT.
     #[error("only one statement is run, and it must begin with SELECT or WITH")]
     NotOneSelect,
+    /// A word that makes a statement write.
+    #[error("only a SELECT is run, and `{0}` writes; a column of that name needs double quotes")]
+    Writes(String),
+    /// A function that opens files of its own.
+    #[error("`{0}` would read another file; a query reads the table sessions only")]
+    Reads(String),
+}
+
+/// Words that stand in no SELECT but in statements that write, wherever in a statement they may stand.
+const WRITING: [&str; 5] = ["insert", "update", "delete", "merge", "into"];
+/// What the names of the engines' functions that open files begin with.
+const OPENING: [&str; 3] = ["read_", "scan_", "parquet_"];
+
+/// Reads values as people type them, for those parameters that the header declares; the others are left out.
+///
+/// # Errors
+/// [`BindError::Unfit`] for a value of another type than the default's, or out of range.
+pub fn read(header: &Header, given: &[(String, String)]) -> Result<Arguments, BindError> {
+    let declared = given.iter().filter_map(|(name, text)| Some((header.parameter(name)?, text)));
+    let value = |(parameter, text): (&Parameter, &String)| {
+        let value = parameter.read(text).ok_or_else(|| unfit(parameter, text.clone()))?;
+        Ok((parameter.name.clone(), value))
+    };
+    declared.map(value).collect()
+}
+
+fn unfit(parameter: &Parameter, value: String) -> BindError {
+    let range = match (&parameter.range, &parameter.default) {
+        (Some((min, max)), Literal::Integer(_)) => format!(" (a whole number, {min}..{max})"),
+        (Some((min, max)), _) => format!(" (a number, {min}..{max})"),
+        (None, _) => String::new(),
+    };
+    BindError::Unfit { name: parameter.name.clone(), value, range }
 }
 
 /// The query with the range's days and every parameter in place: plain SQL for any of the engines.
@@ -65,12 +98,7 @@ pub fn bind(sql: &str, header: &Header, range: DayRange, given: &Arguments) -> R
     for parameter in &header.parameters {
         let value = given.get(&parameter.name).unwrap_or(&parameter.default);
         if !parameter.accepts(value) {
-            let range = parameter.range.as_ref();
-            return Err(BindError::Unfit {
-                name: parameter.name.clone(),
-                value: value.to_string(),
-                range: range.map(|(min, max)| format!(" ({min}..{max})")).unwrap_or_default(),
-            });
+            return Err(unfit(parameter, value.to_string()));
         }
         literals.insert(&parameter.name, literal(&parameter.name, value)?);
     }
@@ -95,10 +123,11 @@ pub fn bind(sql: &str, header: &Header, range: DayRange, given: &Arguments) -> R
     Ok(bound)
 }
 
-/// Checks that the text is one statement and one that only reads.
+/// Checks that the text is one statement and one that only reads, and nothing but the table `sessions`.
 ///
 /// # Errors
-/// [`BindError::NotOneSelect`], or [`BindError::Open`] where a string or comment does not end.
+/// [`BindError::NotOneSelect`], [`BindError::Writes`], [`BindError::Reads`], or [`BindError::Open`] where a string
+/// or comment does not end.
 pub fn one_select(sql: &str) -> Result<(), BindError> {
     let mut code = Vec::new();
     for token in tokens(sql) {
@@ -110,7 +139,21 @@ pub fn one_select(sql: &str) -> Result<(), BindError> {
     let ended = code.iter().position(|text| *text == ";").unwrap_or(code.len());
     let first = code.iter().take(ended).find(|text| **text != "(").copied().unwrap_or_default();
     let reads = first.eq_ignore_ascii_case("select") || first.eq_ignore_ascii_case("with");
-    if reads && code[ended..].iter().all(|text| *text == ";") { Ok(()) } else { Err(BindError::NotOneSelect) }
+    if !reads || code[ended..].iter().any(|text| *text != ";") {
+        return Err(BindError::NotOneSelect);
+    }
+    if let Some(word) = code.iter().find(|text| WRITING.iter().any(|word| text.eq_ignore_ascii_case(word))) {
+        return Err(BindError::Writes((*word).to_owned()));
+    }
+    // A quoted name calls a function too.
+    let opens = |text: &str| {
+        let name = text.trim_matches(['"', '`']).to_ascii_lowercase();
+        OPENING.iter().any(|begin| name.starts_with(begin))
+    };
+    match code.windows(2).find(|pair| pair[1] == "(" && opens(pair[0])) {
+        Some(call) => Err(BindError::Reads(call[0].to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// How a value is written in SQL. A double is cast from text: a bare decimal point makes a Decimal in Spark.

@@ -1,15 +1,32 @@
 //! The catalogue: which queries there are, by name, with the SQL and header of each.
 //!
-//! Owns the files of `queries/`, built into the binary. Must not know how they are bound, run or shown.
+//! Owns the files of `queries/`, built into the binary, and the rule by which a user's own are added to them. Must
+//! not know how queries are bound, run or shown.
 
+use std::path::PathBuf;
+
+use super::bind::{self, BindError};
 use super::header::{Header, HeaderError};
+use super::near::nearest;
+
+mod folder;
+
+pub use folder::FolderError;
 
 /// The built-in queries, in the order in which reports show them.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 8] = [
     ("network_risk", include_str!("../../queries/network_risk.sql")),
     ("threat_by_country", include_str!("../../queries/threat_by_country.sql")),
     ("device_mix", include_str!("../../queries/device_mix.sql")),
+    ("daily_trend", include_str!("../../queries/daily_trend.sql")),
+    ("inquiries_per_address", include_str!("../../queries/inquiries_per_address.sql")),
+    ("inquiries_per_device", include_str!("../../queries/inquiries_per_device.sql")),
+    ("started_rate", include_str!("../../queries/started_rate.sql")),
+    ("signal_coverage", include_str!("../../queries/signal_coverage.sql")),
 ];
+
+/// The name of a query that is in no catalogue.
+pub const AD_HOC: &str = "query";
 
 /// A named question: its SQL with placeholders, and its header.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +37,8 @@ pub struct Query {
     pub header: Header,
     /// The whole file, header included.
     pub sql: String,
+    /// The user's file; none for a query that is built in or was typed.
+    pub file: Option<PathBuf>,
 }
 
 impl Query {
@@ -28,7 +47,22 @@ impl Query {
     /// # Errors
     /// [`HeaderError`] if its header cannot be understood.
     pub fn parse(name: &str, file: &str, sql: &str) -> Result<Self, HeaderError> {
-        Ok(Self { name: name.to_owned(), header: Header::parse(file, sql)?, sql: sql.to_owned() })
+        let header = Header::parse(file, sql)?;
+        Ok(Self { name: name.to_owned(), header, sql: sql.to_owned(), file: None })
+    }
+
+    /// A query as somebody typed it: one SELECT without a header.
+    ///
+    /// # Errors
+    /// [`BindError`] if it is not one SELECT, or would do more than read the table `sessions`.
+    pub fn ad_hoc(sql: &str) -> Result<Self, BindError> {
+        bind::one_select(sql)?;
+        let header = Header {
+            title: "Query".to_owned(),
+            question: sql.split_whitespace().collect::<Vec<_>>().join(" "),
+            ..Header::default()
+        };
+        Ok(Self { name: AD_HOC.to_owned(), header, sql: sql.to_owned(), file: None })
     }
 }
 
@@ -40,12 +74,21 @@ pub struct Catalogue {
 
 /// A report that the catalogue does not have.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no report `{name}`; there are {known}", known = known.join(", "))]
+#[error("there is no report `{name}`; {}", hint(near, known))]
 pub struct UnknownReport {
     /// What was asked for.
     pub name: String,
     /// What there is.
     pub known: Vec<String>,
+    /// What was likely meant.
+    pub near: Option<String>,
+}
+
+fn hint(near: &Option<String>, known: &[String]) -> String {
+    match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}", known.join(", ")),
+    }
 }
 
 impl Catalogue {
@@ -56,6 +99,14 @@ impl Catalogue {
     pub fn built_in() -> Result<Self, HeaderError> {
         let parse = |(name, sql): &(&str, &str)| Query::parse(name, &format!("queries/{name}.sql"), sql);
         Ok(Self { queries: BUILT_IN.iter().map(parse).collect::<Result<_, _>>()? })
+    }
+
+    /// Adds a query at the end; one of the same name gives its place to it.
+    fn add(&mut self, query: Query) {
+        match self.queries.iter_mut().find(|old| old.name == query.name) {
+            Some(old) => *old = query,
+            None => self.queries.push(query),
+        }
     }
 
     /// All queries, in order.
@@ -74,14 +125,17 @@ impl Catalogue {
         let mut selected: Vec<Query> = Vec::new();
         for name in names {
             let query =
-                self.queries.iter().find(|query| query.name == *name).ok_or_else(|| UnknownReport {
-                    name: name.clone(),
-                    known: self.queries.iter().map(|query| query.name.clone()).collect(),
-                })?;
+                self.queries.iter().find(|query| query.name == *name).ok_or_else(|| self.unknown(name))?;
             if selected.iter().all(|other| other.name != *name) {
                 selected.push(query.clone());
             }
         }
         Ok(selected)
+    }
+
+    fn unknown(&self, name: &str) -> UnknownReport {
+        let known: Vec<String> = self.queries.iter().map(|query| query.name.clone()).collect();
+        let near = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        UnknownReport { name: name.to_owned(), known, near }
     }
 }

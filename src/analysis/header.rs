@@ -23,7 +23,7 @@ mod parse;
 pub const MIN_SESSIONS: &str = "min_sessions";
 
 /// What a query file says about itself.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Header {
     /// A few words, for headings.
     pub title: String,
@@ -158,6 +158,16 @@ impl Header {
 }
 
 impl Parameter {
+    /// Reads a value as a person types it, by the type of the default; none if it is of another type or out of range.
+    pub fn read(&self, text: &str) -> Option<Literal> {
+        let value = match self.default {
+            Literal::Integer(_) => Literal::Integer(text.parse().ok()?),
+            Literal::Number(_) => Literal::Number(text.parse().ok().filter(|value: &f64| value.is_finite())?),
+            Literal::Text(_) => Literal::Text(text.to_owned()),
+        };
+        self.accepts(&value).then_some(value)
+    }
+
     /// Whether the value is of the parameter's type and within its range.
     pub fn accepts(&self, value: &Literal) -> bool {
         std::mem::discriminant(value) == std::mem::discriminant(&self.default)

@@ -3,6 +3,7 @@
 //! Owns the table `sessions` as SQL sees it: the declared columns, timestamps as naive UTC, `created_date`. Must
 //! not know what the queries ask.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -11,13 +12,13 @@ use std::sync::Arc;
 use arrow::datatypes::DataType as ArrowType;
 use polars::io::HiveOptions;
 use polars::prelude::{
-    DataFrame, DataType, Engine as PolarsEngine, Field, IntoLazy, LazyFrame, PlRefPath, PolarsResult,
-    ScanArgsParquet, Schema, TimeUnit, TimeZone, col,
+    DataFrame, DataType, Engine as PolarsEngine, Field, IntoLazy, LazyFrame, PlRefPath, PolarsError,
+    PolarsResult, ScanArgsParquet, Schema, TimeUnit, TimeZone, col,
 };
 use polars::sql::SQLContext;
 
 use super::table::Table;
-use super::{DayFile, Engine, EngineError, bind};
+use super::{DayFile, Engine, EngineError, Plan, bind, near};
 use crate::session::schema;
 
 mod convert;
@@ -34,13 +35,15 @@ pub struct LocalEngine {
 impl LocalEngine {
     /// An engine whose table `sessions` is the rows of these files; no file at all is an empty table.
     pub fn new(files: &[DayFile]) -> Self {
+        // What polars thinks of a query's style is not for whoever reads the report.
+        polars::error::set_warning_function(|words, _| tracing::debug!("{words}"));
         Self { files: files.iter().map(|file| file.path.clone()).collect() }
     }
 }
 
 impl Engine for LocalEngine {
     fn query(&self, sql: &str) -> Result<Table, EngineError> {
-        bind::one_select(sql).map_err(|source| EngineError::Refused { source: Box::new(source) })?;
+        checked(sql)?;
         for file in &self.files {
             check_ends(file)?;
         }
@@ -50,26 +53,52 @@ impl Engine for LocalEngine {
             done => done,
         }
     }
+
+    fn plan(&self, sql: &str) -> Result<Plan, EngineError> {
+        checked(sql)?;
+        let columns = guarded(|| columns_read(&self.files, sql))?;
+        Ok(Plan { columns: columns.map_err(refused)? })
+    }
 }
 
 impl LocalEngine {
-    /// Polars does not always say which file it tripped on: a query that also fails over no file is itself at
-    /// fault, else the first file on which it fails alone.
+    /// Polars does not always say which file it tripped on: the first that cannot be read by itself, in the columns
+    /// that the query reads. If each can, the query is at fault.
     fn blame(&self, sql: &str, error: EngineError) -> EngineError {
-        if run(&[], sql).is_err() {
-            return error;
+        let Ok(Ok(columns)) = guarded(|| columns_read(&self.files, sql)) else { return error };
+        let mut counts = vec!["COUNT(*) AS every_row".to_owned()];
+        counts.extend(columns.iter().map(|name| format!("COUNT(\"{name}\") AS \"{name}\"")));
+        let probe = format!("SELECT {} FROM sessions", counts.join(", "));
+        for path in &self.files {
+            if let Err(cause) = run(std::slice::from_ref(path), &probe) {
+                return EngineError::File { path: path.clone(), source: Box::new(cause) };
+            }
         }
-        let alone = |file: &PathBuf| run(std::slice::from_ref(file), sql).is_err();
-        match self.files.iter().find(|file| alone(file)) {
-            Some(path) => EngineError::File { path: path.clone(), source: Box::new(error) },
-            None => error,
-        }
+        error
     }
+}
+
+fn checked(sql: &str) -> Result<(), EngineError> {
+    bind::one_select(sql).map_err(|source| EngineError::Refused { source: Box::new(source) })
+}
+
+/// What polars says, without the plan and the columns that it lists at length, and with a column that was meant.
+fn refused(source: PolarsError) -> EngineError {
+    let words = source.to_string();
+    let words = words.split("\n\nResolved plan").next().unwrap_or_default();
+    let Some((said, _)) = words.split_once("; valid columns:") else {
+        return EngineError::Refused { source: words.into() };
+    };
+    let declared = declared();
+    let known = declared.iter_names().map(|name| name.as_str());
+    let near = said.split('"').nth(1).and_then(|typed| near::nearest(typed, known));
+    let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    EngineError::Refused { source: format!("{said}{hint}").into() }
 }
 
 fn run(files: &[PathBuf], sql: &str) -> Result<Table, EngineError> {
     let frame = guarded(|| collect(files, sql))?;
-    convert::table(&frame.map_err(|source| EngineError::Refused { source: Box::new(source) })?)
+    convert::table(&frame.map_err(refused)?)
 }
 
 /// Does the work on a thread of its own, where a panic of the engine ends that thread only.
@@ -87,10 +116,30 @@ fn guarded<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, EngineError> {
 }
 
 fn collect(files: &[PathBuf], sql: &str) -> PolarsResult<DataFrame> {
+    // One SELECT has one result; only sinks have several.
+    Ok(planned(files, sql)?.collect_with_engine(PolarsEngine::Streaming)?.unwrap_single())
+}
+
+fn planned(files: &[PathBuf], sql: &str) -> PolarsResult<LazyFrame> {
     let mut context = SQLContext::new();
     context.register("sessions", sessions(files)?);
-    // One SELECT has one result; only sinks have several.
-    Ok(context.execute(sql)?.collect_with_engine(PolarsEngine::Streaming)?.unwrap_single())
+    context.execute(sql)
+}
+
+/// The declared columns that the optimised plan's scans give, in the files' order.
+fn columns_read(files: &[PathBuf], sql: &str) -> PolarsResult<Vec<String>> {
+    let plan = planned(files, sql)?.to_alp_optimized()?;
+    let mut read = HashSet::new();
+    let mut nodes = vec![plan.lp_top];
+    while let Some(node) = nodes.pop() {
+        let step = plan.lp_arena.get(node);
+        let inputs = step.get_inputs();
+        if inputs.is_empty() {
+            read.extend(step.schema(&plan.lp_arena).iter_names().cloned());
+        }
+        nodes.extend(inputs.iter().copied());
+    }
+    Ok(declared().iter_names().filter(|name| read.contains(*name)).map(ToString::to_string).collect())
 }
 
 /// The table `sessions`: the files' columns as declared, every moment as naive UTC, and `created_date`.
@@ -182,11 +231,10 @@ mod tests {
 
     #[test]
     fn only_the_columns_that_are_asked_for_are_read() {
-        let mut context = SQLContext::new();
         let file = PathBuf::from("/nowhere/created_date=2026-11-20/sessions.parquet");
-        context.register("sessions", sessions(&[file]).unwrap());
         let query = "SELECT EXTRACT(HOUR FROM created_at) AS hour, COUNT(is_vpn) FROM sessions GROUP BY 1";
-        let plan = context.execute(query).unwrap().explain(true).unwrap();
+        let plan = planned(std::slice::from_ref(&file), query).unwrap().explain(true).unwrap();
         assert!(plan.contains("PROJECT 2/41 COLUMNS"), "{plan}");
+        assert_eq!(columns_read(&[file], query).unwrap(), ["created_at", "is_vpn"]);
     }
 }

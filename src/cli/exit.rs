@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use super::catalogue::AskError;
 use super::report::ReportError;
 use crate::{export, import, lake, persona};
 
@@ -66,6 +67,7 @@ pub(super) fn of(error: &anyhow::Error) -> Exit {
     let is_usage = error.is::<Usage>()
         || error.is::<persona::KeyError>()
         || error.is::<persona::BaseUrlError>()
+        || error.is::<AskError>()
         || error.downcast_ref::<ReportError>().is_some_and(is_wrong_usage);
     match error {
         _ if is_usage => Exit::Usage,
@@ -86,7 +88,11 @@ pub(super) fn of_incomplete(incomplete: &export::Incomplete) -> Exit {
 }
 
 fn is_wrong_usage(error: &ReportError) -> bool {
-    matches!(error, ReportError::UnknownReport(_) | ReportError::Backwards(_) | ReportError::Folder { .. })
+    match error {
+        ReportError::Ask(_) | ReportError::Backwards(_) | ReportError::Folder { .. } => true,
+        ReportError::Analysis(error) => error.is_about_the_query(),
+        _ => false,
+    }
 }
 
 fn of_api(error: &persona::Error) -> Exit {

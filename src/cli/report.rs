@@ -3,6 +3,7 @@
 //! Owns the command's flags and where pages go. What there is to read is handed in as a [`Scope`]; must not know
 //! the lake.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,9 +12,9 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::catalogue::{AskError, CatalogueArgs};
 use crate::analysis::bind::Arguments;
-use crate::analysis::catalogue::{Catalogue, Query, UnknownReport};
-use crate::analysis::header::HeaderError;
+use crate::analysis::catalogue::Query;
 use crate::analysis::local::LocalEngine;
 use crate::analysis::{self, AnalysisError, Scope};
 use crate::range::{Backwards, DayRange};
@@ -27,6 +28,17 @@ pub struct ReportArgs {
     /// Reports by name; all of them if none is named
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+    /// Over which days, with which parameters, in which form.
+    #[command(flatten)]
+    pub page: PageArgs,
+}
+
+/// The flags of everything that prints a page, whatever was asked.
+#[derive(Debug, Clone, Args)]
+pub struct PageArgs {
+    /// What can be asked.
+    #[command(flatten)]
+    pub catalogue: CatalogueArgs,
 
     /// How many days, ending with --until or else with the last complete day
     #[arg(long, value_name = "DAYS", default_value = "28d", value_parser = parse_days, conflicts_with = "since",
@@ -104,6 +116,8 @@ impl Days {
 pub struct ReportOptions {
     /// The reports, in order.
     pub queries: Vec<Query>,
+    /// What was set of their parameters, by report; all others keep their defaults.
+    pub arguments: BTreeMap<String, Arguments>,
     /// How they look.
     pub format: Format,
     /// The folder for one file a report; none for standard output.
@@ -118,15 +132,12 @@ pub struct ReportOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// A name that the catalogue does not have: wrong usage.
+    /// A question that cannot be put: wrong usage.
     #[error(transparent)]
-    UnknownReport(#[from] UnknownReport),
+    Ask(#[from] AskError),
     /// A range that ends before it begins: wrong usage.
     #[error(transparent)]
     Backwards(#[from] Backwards),
-    /// A query file whose header is none.
-    #[error("the catalogue cannot be read")]
-    Header(#[from] HeaderError),
     /// The folder for the reports.
     #[error("{} cannot be made the folder for the reports{hint}", path.display())]
     Folder {
@@ -147,6 +158,15 @@ pub enum ReportError {
         #[source]
         source: io::Error,
     },
+    /// A day file that is not there.
+    #[error("{} cannot be read", path.display())]
+    Unread {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// Standard output.
     #[error("standard output cannot be written")]
     Output(#[source] io::Error),
@@ -156,28 +176,58 @@ pub enum ReportError {
 }
 
 impl ReportArgs {
+    /// The reports that are named, or all.
+    ///
+    /// # Errors
+    /// [`AskError`] for a name or a folder of queries that is none.
+    pub fn queries(&self) -> Result<Vec<Query>, AskError> {
+        Ok(self.page.catalogue.catalogue()?.select(&self.names)?)
+    }
+
     /// Turns the flags into options and the days that were asked for.
     ///
     /// # Errors
-    /// [`ReportError::UnknownReport`] or [`ReportError::Backwards`].
+    /// [`ReportError::Ask`] or [`ReportError::Backwards`].
     pub fn into_options(
         self,
         terminal: Terminal,
         generated_at: Timestamp,
     ) -> Result<(ReportOptions, Days), ReportError> {
-        let Self { names, last, since, until, include_today, format, output } = self;
-        let queries = Catalogue::built_in()?.select(&names)?;
+        let queries = self.queries()?;
+        self.page.into_options(queries, terminal, generated_at)
+    }
+}
+
+impl PageArgs {
+    /// Turns the flags into options for these queries and the days that were asked for.
+    ///
+    /// # Errors
+    /// [`ReportError::Ask`] or [`ReportError::Backwards`].
+    pub fn into_options(
+        self,
+        queries: Vec<Query>,
+        terminal: Terminal,
+        generated_at: Timestamp,
+    ) -> Result<(ReportOptions, Days), ReportError> {
+        let Self { catalogue, last, since, until, include_today, format, output } = self;
+        let arguments = catalogue.arguments(&queries)?;
         let days = match (since, until) {
             (Some(since), Some(until)) => Days::Range(DayRange::new(since, until)?),
             (None, Some(until)) => Days::Range(DayRange::ending(until, last)),
             (Some(since), None) => Days::Since { since, include_today },
             (None, None) => Days::Last { days: last, include_today },
         };
-        Ok((ReportOptions { queries, format, output, terminal, generated_at }, days))
+        Ok((ReportOptions { queries, arguments, format, output, terminal, generated_at }, days))
     }
 }
 
 impl ReportOptions {
+    /// What was set of one query's parameters.
+    pub fn arguments_of(&self, query: &Query) -> &Arguments {
+        const NONE: &Arguments = &Arguments::new();
+        self.arguments.get(&query.name).unwrap_or(NONE)
+    }
+
     /// Makes the folder for the reports, if there is to be one: before any slow work.
     ///
     /// # Errors
@@ -198,8 +248,7 @@ impl ReportOptions {
 pub fn render(options: &ReportOptions, scope: &Scope, out: &mut dyn Write) -> Result<(), ReportError> {
     options.prepare()?;
     let engine = LocalEngine::new(&scope.files);
-    let none = Arguments::new();
-    let ask = |query| analysis::answer(query, scope.range, &none, &engine);
+    let ask = |query| analysis::answer(query, scope.range, options.arguments_of(query), &engine);
     let answers = options.queries.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
     let page = Page { generated_at: options.generated_at, scope, answers: &answers };
     let Some(folder) = &options.output else {
@@ -226,7 +275,7 @@ fn renderer(format: Format, terminal: Terminal) -> Box<dyn Renderer> {
 }
 
 /// A reader that went away (`| head`) has what it wanted.
-fn sent(written: io::Result<()>) -> Result<(), ReportError> {
+pub(super) fn sent(written: io::Result<()>) -> Result<(), ReportError> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(ReportError::Output),

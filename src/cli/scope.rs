@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 
 use super::console::Console;
 use super::exit::{Exit, Nothing, Usage};
+use super::explain::{explain, list};
 use super::fetch::LakeArgs;
 use super::report::{Days, ReportArgs, ReportOptions, render};
 use crate::analysis::{DayFile, Scope};
@@ -25,6 +26,12 @@ pub(super) struct ReportCommand {
     lake: LakeArgs,
     #[command(flatten)]
     report: ReportArgs,
+    /// List the reports with their parameters; needs no lake
+    #[arg(long)]
+    list: bool,
+    /// Print what would be run and read, and run nothing
+    #[arg(long, conflicts_with = "list")]
+    explain: bool,
 }
 
 pub(super) fn run(
@@ -33,8 +40,15 @@ pub(super) fn run(
     console: &Console,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let (options, days) = args.report.into_options(terminal(), Timestamp::now())?;
-    let lake = Lake::open(args.lake.location()?, runtime)?;
+    let ReportCommand { lake, report: args, list: list_only, explain: explain_only } = args;
+    if list_only {
+        return list(&args, stdout);
+    }
+    let (options, days) = args.into_options(terminal(), Timestamp::now())?;
+    let lake = Lake::open(lake.location()?, runtime)?;
+    if explain_only {
+        return explain(&lake, &options, days, stdout);
+    }
     report(&lake, &options, days, console, stdout)
 }
 
@@ -61,7 +75,8 @@ pub(super) fn report(
     Ok(Exit::Done)
 }
 
-fn scope(lake: &Lake, manifest: &Manifest, days: Days, now: Timestamp) -> anyhow::Result<Scope> {
+/// The range and files that the days asked for come to.
+pub(super) fn scope(lake: &Lake, manifest: &Manifest, days: Days, now: Timestamp) -> anyhow::Result<Scope> {
     let today = utc_date(now);
     let last_complete = manifest.last_complete().or_else(|| match days {
         // These ask for days whether or not any is complete.

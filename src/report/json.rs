@@ -5,12 +5,12 @@
 
 use std::io::{self, Write};
 
-use jiff::civil::Date;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::analysis::Answer;
 use crate::analysis::table::{Column, Value};
+use crate::range::DayRange;
 
 use super::{Page, Renderer, text};
 
@@ -27,10 +27,15 @@ impl Renderer for Json {
     }
 
     fn render(&self, page: &Page<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let json = serde_json::to_string_pretty(&document(page))?;
-        out.write_all(escaped(&json).as_bytes())?;
-        out.write_all(b"\n")
+        write(&document(page), out)
     }
+}
+
+/// Writes a document, indented and harmless to print.
+pub(super) fn write(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let json = serde_json::to_string_pretty(document)?;
+    out.write_all(escaped(&json).as_bytes())?;
+    out.write_all(b"\n")
 }
 
 /// The document with every character that steers a screen as `\uXXXX`: the same values, harmless to print. Outside
@@ -60,9 +65,13 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
-struct Range {
+pub(super) struct Range {
     since: String,
     until: String,
+}
+
+pub(super) fn range(range: DayRange) -> Range {
+    Range { since: range.since().to_string(), until: range.until().to_string() }
 }
 
 #[derive(Serialize)]
@@ -114,12 +123,10 @@ impl Serialize for Cell<'_> {
 }
 
 fn document<'a>(page: &Page<'a>) -> Document<'a> {
-    let day = |day: Date| day.to_string();
-    let range = page.scope.range;
     Document {
         version: VERSION,
         generated_at: page.generated_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        range: Range { since: day(range.since()), until: day(range.until()) },
+        range: range(page.scope.range),
         complete: page.scope.complete,
         thresholds: [],
         reports: page.answers.iter().map(|answer| report(page, answer)).collect(),

@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use crate::analysis::Answer;
-use crate::analysis::header::MIN_SESSIONS;
+use crate::analysis::header::{ChartKind, MIN_SESSIONS};
 
 use super::layout::{Layout, Role};
 use super::{Page, Renderer, text};
@@ -56,7 +56,11 @@ impl Renderer for Terminal {
         wide.stamp(page, out)?;
         for answer in page.answers {
             writeln!(out)?;
-            wide.answer(answer, out)?;
+            // A series is not cut: its newest rows come last.
+            let series =
+                answer.query.header.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Line);
+            let rows = if series { usize::MAX } else { self.rows };
+            Self { rows, ..wide }.answer(answer, out)?;
         }
         Ok(())
     }

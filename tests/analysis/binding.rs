@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use session_risk::analysis::bind::{Arguments, bind, one_select};
+use session_risk::analysis::bind::{Arguments, bind, one_select, read};
 use session_risk::analysis::header::{Header, Literal};
 
 use super::chain;
@@ -56,12 +56,12 @@ fn what_cannot_be_bound_is_said() {
         (
             "SELECT 1",
             Some(("least", Literal::Integer(0))),
-            "`0` does not fit the parameter `least` (1..1000)",
+            "`0` does not fit the parameter `least` (a whole number, 1..1000)",
         ),
         (
             "SELECT 1",
             Some(("least", text("1; DROP"))),
-            "`1; DROP` does not fit the parameter `least` (1..1000)",
+            "`1; DROP` does not fit the parameter `least` (a whole number, 1..1000)",
         ),
         ("SELECT :level", Some(("level", text("\\'"))), "holds a backslash or a control character"),
     ] {
@@ -81,6 +81,47 @@ fn only_one_statement_that_reads_is_run() {
         ["", ";", "DROP TABLE sessions", "SELECT 1; SELECT 2", "EXPLAIN SELECT 1", "/* SELECT */ SHOW TABLES"]
     {
         one_select(sql).unwrap_err();
+    }
+}
+
+#[test]
+fn what_writes_or_opens_a_file_is_refused_however_it_is_written() {
+    for (sql, word) in [
+        ("WITH a AS (SELECT 1) DELETE FROM sessions", "`DELETE` writes"),
+        ("WITH a AS (SELECT 1) insert INTO sessions SELECT * FROM a", "`insert` writes"),
+        ("SELECT * INTO elsewhere FROM sessions", "`INTO` writes"),
+        ("SELECT 1 FROM (MERGE x)", "`MERGE` writes"),
+        ("WITH a AS (UPDATE sessions SET os_name = NULL) SELECT 1", "`UPDATE` writes"),
+        ("SELECT * FROM read_parquet('/etc/x')", "`read_parquet` would read another file"),
+        ("SELECT * FROM \"Read_Parquet\" /* hidden */ ('x')", "`\"Read_Parquet\"` would read another file"),
+        ("SELECT * FROM sessions, `read_csv`('x')", "would read another file"),
+        ("SELECT * FROM READ_JSON\n('x')", "would read another file"),
+        ("SELECT * FROM (SELECT * FROM scan_parquet('x')) a", "would read another file"),
+        ("SELECT * FROM parquet_scan('x')", "would read another file"),
+    ] {
+        let error = one_select(sql).unwrap_err().to_string();
+        assert!(error.contains(word), "{sql}: {error}");
+    }
+    for sql in [
+        "SELECT 'insert into x; read_parquet(1)' AS a",
+        "SELECT \"delete\", updated, read_parquet FROM sessions -- update\n",
+        "SELECT COUNT(*) AS read_count FROM (SELECT 1)",
+    ] {
+        one_select(sql).unwrap();
+    }
+}
+
+#[test]
+fn typed_values_are_read_by_the_type_of_the_default() {
+    let header = Header::parse("x.sql", HEADER).unwrap();
+    let given = |name: &str, text: &str| read(&header, &[(name.to_owned(), text.to_owned())]);
+    assert_eq!(given("least", "7").unwrap()["least"], Literal::Integer(7));
+    assert_eq!(given("share", "1").unwrap()["share"], Literal::Number(1.0));
+    assert_eq!(given("level", "5").unwrap()["level"], Literal::Text("5".into()));
+    assert_eq!(given("unheard_of", "5").unwrap(), Arguments::new());
+    for (name, text) in [("least", "7.0"), ("least", "0"), ("least", "x"), ("least", ""), ("share", "NaN")] {
+        let error = given(name, text).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("`{text}` does not fit the parameter `{name}`")), "{error}");
     }
 }
 

@@ -1,7 +1,14 @@
+use std::fmt::Write;
+
+use serde_json::json;
+use session_risk::analysis::answer;
+use session_risk::analysis::bind::Arguments;
 use session_risk::analysis::catalogue::Catalogue;
 use session_risk::analysis::header::{ChartKind, Header, Literal};
+use session_risk::analysis::local::LocalEngine;
 
 use super::chain;
+use crate::small_lake::{SmallLake, range};
 
 fn parse(text: &str) -> Result<Header, String> {
     Header::parse("queries/x.sql", text).map_err(|error| chain(&error))
@@ -28,6 +35,39 @@ fn a_full_header_is_read() {
     assert_eq!(header.parameters[2].default, Literal::Text("high".into()));
     assert_eq!(header.notes, ["one: thing", "another"]);
     assert_eq!(header.before, Some(28));
+}
+
+#[test]
+fn the_first_eight_have_the_columns_and_keys_that_other_programs_rely_on() {
+    let lake = SmallLake::new([json!({})]);
+    let catalogue = Catalogue::built_in().unwrap();
+    let mut told = String::new();
+    for query in catalogue.queries() {
+        let answer =
+            answer(query, range(), &Arguments::new(), &LocalEngine::new(&lake.files)).expect(&query.name);
+        let columns: Vec<&str> = answer.table.columns.iter().map(|column| column.name.as_str()).collect();
+        let rates: Vec<&str> = query.header.rates.iter().map(|rate| rate.name.as_str()).collect();
+        let own = columns.len() - 4 * rates.len();
+        writeln!(
+            told,
+            "{} | {} | {} | {}",
+            query.name,
+            query.header.key.join(", "),
+            columns[..own].join(", "),
+            rates.join(", ")
+        )
+        .unwrap();
+    }
+    insta::assert_snapshot!(told, @r"
+    network_risk |  | sessions, vpn, vpn_known, tor, tor_known, proxy, proxy_known, datacenter, datacenter_known, anonymised, anonymised_known | vpn_rate, tor_rate, proxy_rate, datacenter_rate, anonymised_rate
+    threat_by_country | country_code | country_code, country_name, sessions, assessed, low, medium, high, other | high_rate
+    device_mix | device_type, os_name | device_type, os_name, sessions, total | share
+    daily_trend | created_date | created_date, sessions, inquiries, vpn, vpn_known, tor, tor_known, high, assessed | vpn_rate, tor_rate, high_rate
+    inquiries_per_address | ip_address | ip_address, sessions, inquiries, devices, first_seen, last_seen | 
+    inquiries_per_device | device_id | device_id, sessions, inquiries, addresses, countries | 
+    started_rate | device_type | device_type, sessions, started, expired_unstarted | started_rate
+    signal_coverage | signal | signal, sessions, known | known_rate
+    ");
 }
 
 #[test]
@@ -68,7 +108,7 @@ fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
 fn the_built_in_headers_are_read_and_unknown_names_are_answered_with_the_known() {
     let catalogue = Catalogue::built_in().unwrap();
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    assert_eq!(catalogue.select(&[]).unwrap().len(), 3);
+    assert_eq!(catalogue.select(&[]).unwrap().len(), 8);
     let twice = catalogue.select(&names(&["device_mix", "network_risk", "device_mix"])).unwrap();
     assert_eq!(
         twice.iter().map(|query| query.name.as_str()).collect::<Vec<_>>(),
@@ -77,6 +117,9 @@ fn the_built_in_headers_are_read_and_unknown_names_are_answered_with_the_known()
     let error = catalogue.select(&names(&["network_risk", "nope"])).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "there is no report `nope`; there are network_risk, threat_by_country, device_mix"
+        "there is no report `nope`; there are network_risk, threat_by_country, device_mix, daily_trend, \
+         inquiries_per_address, inquiries_per_device, started_rate, signal_coverage"
     );
+    let error = catalogue.select(&names(&["threat_by_contry"])).unwrap_err();
+    assert_eq!(error.to_string(), "there is no report `threat_by_contry`; did you mean `threat_by_country`?");
 }

@@ -15,6 +15,10 @@ const GAP: usize = 2;
 const BAR: std::ops::RangeInclusive<usize> = 6..=24;
 /// How wide a column of words may be: the first of these that leaves room for the rest.
 const WORDS: [usize; 5] = [28, 22, 18, 14, 10];
+/// How many figures must fit beside the key of a report without rates: fewer would not tell what its rows are about.
+const FIGURES: usize = 2;
+/// How wide the key of a report without rates may be: an address or an id says nothing once it is cut.
+const WHOLE_KEY: usize = 40;
 
 /// Which columns are shown, and how.
 struct Grid {
@@ -46,6 +50,11 @@ impl Terminal {
         const BEHIND: [Role; 3] = [Role::Unknown, Role::Counts, Role::Interval];
         let drawn = rows.iter().any(|row| row.bar.is_some_and(|value| value > 0.0));
         let rates = layout.columns.iter().filter(|column| column.role == Role::Share).count();
+        if ranked_by_figures(layout) {
+            let bars = [(WORDS[0], true)].into_iter().filter(|_| drawn);
+            let plain = std::iter::once(WHOLE_KEY).chain(WORDS).map(|words| (words, false));
+            return bars.chain(plain).find_map(|(words, bars)| self.fit(layout, rows, &[], words, bars));
+        }
         let droppable = if rates > 1 { BEHIND.len() } else { 0 };
         (0..=droppable).find_map(|dropped| {
             let with = WORDS[..4].iter().filter(|_| drawn).map(|words| (*words, true));
@@ -61,7 +70,11 @@ impl Terminal {
         let role = |at: &usize| layout.columns[*at].role;
         let width = |at: usize| column_width(layout, rows, at, words);
         let kept = (0..layout.columns.len()).filter(|at| !dropped.contains(&role(at)));
-        let (figures, mut columns): (Vec<usize>, Vec<usize>) = kept.partition(|at| role(at) == Role::Figure);
+        let by_figures = ranked_by_figures(layout);
+        // Without a rate the figures are what the report is about: words that are no key give way to them.
+        let may_go = |at: &usize| role(at) == Role::Figure || by_figures && role(at) == Role::Words;
+        let (mut others, mut columns): (Vec<usize>, Vec<usize>) = kept.partition(may_go);
+        others.sort_by_key(|at| role(at) != Role::Figure);
         let mut used: usize = columns.iter().map(|at| width(*at) + GAP).sum();
         used += if bars { BAR.start() + GAP } else { 0 };
         // The last column has no gap after it.
@@ -69,11 +82,18 @@ impl Terminal {
         if used > room {
             return None;
         }
-        for at in figures {
+        for at in others {
             if used + width(at) + GAP <= room {
                 used += width(at) + GAP;
                 columns.push(at);
+            } else if bars && by_figures {
+                return None;
             }
+        }
+        let figures = |columns: &[usize]| columns.iter().filter(|at| role(at) == Role::Figure).count();
+        let all: Vec<usize> = (0..layout.columns.len()).collect();
+        if by_figures && figures(&columns) < figures(&all).min(FIGURES) {
+            return None;
         }
         columns.sort_unstable();
         let bar = bars.then(|| (BAR.start() + room - used).min(*BAR.end()));
@@ -196,6 +216,11 @@ fn shown<'a>(layout: &Layout, row: &'a Row, at: usize, words: usize) -> std::bor
         Role::Key | Role::Words => text::cut(&row.cells[at], words),
         _ => row.cells[at].as_str().into(),
     }
+}
+
+/// Whether rows are told apart by a key and compared by plain figures, with no rate in sight.
+fn ranked_by_figures(layout: &Layout) -> bool {
+    first_key(layout).is_some() && layout.columns.iter().all(|column| column.role != Role::Share)
 }
 
 fn first_key(layout: &Layout) -> Option<usize> {

@@ -1,0 +1,52 @@
+//! `--list` and `--explain`: what there is to ask, and what an answer would run and read. Neither runs a query.
+
+use std::fs;
+use std::io::Write;
+
+use jiff::Timestamp;
+
+use super::exit::Exit;
+use super::report::{Days, Format, ReportArgs, ReportError, ReportOptions, sent};
+use super::scope::{scope, terminal};
+use crate::analysis::local::LocalEngine;
+use crate::analysis::{self, DayFile};
+use crate::lake::Lake;
+use crate::report::explanation::{Explained, FileSize};
+use crate::report::listing;
+
+/// Prints the reports that there are, or those that are named; no lake is needed.
+pub(super) fn list(args: &ReportArgs, stdout: &mut dyn Write) -> anyhow::Result<Exit> {
+    let queries = args.queries()?;
+    sent(match args.page.format {
+        Format::Json => listing::write_json(&queries, stdout),
+        _ => listing::write_text(&queries, terminal().width, stdout),
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Prints what the reports would run and read.
+pub(super) fn explain(
+    lake: &Lake,
+    options: &ReportOptions,
+    days: Days,
+    stdout: &mut dyn Write,
+) -> anyhow::Result<Exit> {
+    let scope = scope(lake, &lake.manifest()?, days, Timestamp::now())?;
+    let files = scope.files.iter().map(size).collect::<Result<Vec<_>, _>>()?;
+    let engine = LocalEngine::new(&scope.files);
+    let explain = |query| analysis::explain(query, scope.range, options.arguments_of(query), &engine);
+    let explanations = options.queries.iter().map(explain).collect::<Result<Vec<_>, _>>();
+    let explanations = explanations.map_err(ReportError::from)?;
+    let explained = Explained { scope: &scope, files: &files, explanations: &explanations };
+    sent(match options.format {
+        Format::Json => explained.write_json(stdout),
+        _ => explained.write_text(stdout),
+    })?;
+    Ok(Exit::Done)
+}
+
+fn size(file: &DayFile) -> Result<FileSize, ReportError> {
+    let found = fs::metadata(&file.path);
+    let found = found.map_err(|source| ReportError::Unread { path: file.path.clone(), source })?;
+    Ok(FileSize { path: file.path.clone(), bytes: found.len() })
+}
