@@ -59,12 +59,13 @@ impl LakeFiles {
         files
     }
 
-    /// The dates that have a day file.
+    /// The dates that have a day file. A writer that was killed may leave a folder without one.
     pub(crate) fn dates(&self) -> BTreeSet<String> {
         let Ok(folders) = fs::read_dir(self.root.join("sessions")) else { return BTreeSet::new() };
         let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
         let date = |name: String| name.strip_prefix("created_date=").unwrap().to_owned();
-        folders.map(|entry| date(name(entry.unwrap()))).collect()
+        let dates = folders.map(|entry| date(name(entry.unwrap())));
+        dates.filter(|date| self.day_file(date).exists()).collect()
     }
 
     pub(crate) fn day_file(&self, date: &str) -> PathBuf {

@@ -248,8 +248,9 @@ impl Lake {
         for key in self.list(&folder)? {
             self.delete(&key)?;
         }
-        // Only a file system has empty folders to leave behind, and one that stays is no harm.
-        let _ = std::fs::remove_dir(self.root().join(folder.as_ref()));
+        // Only a file system has folders to leave behind, and in them what a killed writer had not finished, which
+        // the store does not list. One that stays is no harm.
+        let _ = std::fs::remove_dir_all(self.root().join(folder.as_ref()));
         Ok(())
     }
 
