@@ -3,19 +3,23 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 17] = [
+const LIBRARIES: [(&str, &[&str]); 21] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local"]),
     ("axum", &["sandbox"]),
+    ("base64", &["report/html"]),
     ("clap", &["cli", "config"]),
     ("comfy_table", &["report"]),
+    ("csv", &["report/csv"]),
     ("indicatif", &["cli"]),
+    ("kuva", &["report/chart"]),
+    ("maud", &["report/chart", "report/html"]),
     ("nix", &["cli"]),
     ("object_store", &["lake"]),
     ("parquet", &["lake"]),
     ("polars", &["analysis/local"]),
     ("reqwest", &["persona"]),
-    ("sha2", &["lake"]),
+    ("sha2", &["lake", "report/html"]),
     ("terminal_size", &["cli"]),
     ("toml", &["config"]),
     ("tower_http", &["sandbox"]),

@@ -79,7 +79,13 @@ pub(super) fn of_incomplete(incomplete: &export::Incomplete) -> Exit {
 }
 
 fn is_wrong_usage(error: &ReportError) -> bool {
-    matches!(error, ReportError::UnknownReport(_) | ReportError::Backwards(_) | ReportError::Folder { .. })
+    matches!(
+        error,
+        ReportError::UnknownReport(_)
+            | ReportError::Backwards(_)
+            | ReportError::OneAtATime { .. }
+            | ReportError::Folder { .. }
+    )
 }
 
 fn of_api(error: &persona::Error) -> Exit {

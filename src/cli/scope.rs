@@ -34,6 +34,7 @@ pub(super) fn run(
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
     let (options, days) = args.report.into_options(terminal(), Timestamp::now())?;
+    options.prepare()?;
     let lake = Lake::open(args.lake.location()?, runtime)?;
     report(&lake, &options, days, console, stdout)
 }
@@ -46,7 +47,6 @@ pub(super) fn report(
     console: &Console,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    options.prepare()?;
     let manifest = lake.manifest()?;
     let scope = scope(lake, &manifest, days, Timestamp::now())?;
     if !scope.complete {

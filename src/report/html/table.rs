@@ -1,0 +1,81 @@
+//! A report's cells as a table whose figures programs can read back, too.
+//!
+//! A figure's element bears what it says exactly: `data-value`; of an interval `data-low` and `data-high`; of counts
+//! `data-count` and `data-of`. What is not known bears nothing.
+
+use maud::{Markup, html};
+
+use crate::report::layout::{self, Cell, Heading, Role, Row};
+use crate::report::{text, words};
+
+use super::Shown;
+
+/// The longest text of a cell; JSON has the rest.
+const LONGEST: usize = 160;
+
+/// The table of at most so many rows, in a box of its own that scrolls where the page is narrow.
+pub(super) fn table(report: &Shown<'_>, rows: usize) -> Markup {
+    let Shown { answer, layout, id } = report;
+    let caption = format!("{id}-caption");
+    let cut = words::cut(rows, layout.rows.len());
+    html! {
+        div.scroll role="region" aria-labelledby=(caption) tabindex="0" {
+            table {
+                caption id=(caption) {
+                    (text::visible(&answer.query.header.title))
+                    @if let Some(cut) = &cut { ": " (cut) }
+                }
+                thead {
+                    tr {
+                        @for column in &layout.columns {
+                            th scope="col" .figure[column.figures] { (text::visible(&column.label)) }
+                        }
+                    }
+                }
+                tbody {
+                    @for row in layout.rows.iter().take(rows) { (line(&layout.columns, row)) }
+                }
+            }
+        }
+    }
+}
+
+fn line(columns: &[Heading], row: &Row) -> Markup {
+    let first_key = columns.iter().position(|column| column.role == Role::Key);
+    html! {
+        tr.small[row.small] {
+            @for (at, (column, cell)) in columns.iter().zip(&row.cells).enumerate() {
+                @match column.role {
+                    Role::Key => th scope="row" {
+                        (words_of(cell))
+                        @if row.small && first_key == Some(at) { " *" }
+                    },
+                    Role::Words => td { (words_of(cell)) },
+                    role => (figure(cell, role)),
+                }
+            }
+        }
+    }
+}
+
+fn figure(cell: &Cell, role: Role) -> Markup {
+    let words = text::visible(&cell.text);
+    match role {
+        Role::Interval => html! {
+            td.figure data-low=[exact(cell, 0)] data-high=[exact(cell, 1)] { (words) }
+        },
+        Role::Counts => html! {
+            td.figure data-count=[exact(cell, 0)] data-of=[exact(cell, 1)] { (words) }
+        },
+        _ => html! { td.figure data-value=[exact(cell, 0)] { (words) } },
+    }
+}
+
+/// One of the values behind a cell, as a program reads it back; none where it is not known.
+pub(super) fn exact(cell: &Cell, at: usize) -> Option<String> {
+    cell.values.get(at).map(layout::exact).filter(|exact| !exact.is_empty())
+}
+
+fn words_of(cell: &Cell) -> Markup {
+    html! { (text::cut(&text::visible(&cell.text), LONGEST)) }
+}
