@@ -77,6 +77,7 @@ fn document(page: &Page<'_>, reports: &[Shown<'_>], rows: usize) -> Markup {
                 style { (PreEscaped(STYLE)) }
             }
             body {
+                a.skip href="#figures" { "To the figures" }
                 header {
                     h1 { (words::HEADING) }
                     ul.stamp {
@@ -95,7 +96,7 @@ fn document(page: &Page<'_>, reports: &[Shown<'_>], rows: usize) -> Markup {
                     }
                     @if reports.len() > 1 { (contents(reports)) }
                 }
-                main {
+                main #figures {
                     (tiles::tiles(reports))
                     @for report in reports { (section::section(report, rows)) }
                 }

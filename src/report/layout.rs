@@ -111,6 +111,12 @@ impl Layout {
     }
 }
 
+/// How many rows people are shown: of a ranking the first, of a series all, since its newest come last.
+pub fn shown_rows(answer: &Answer, most: usize) -> usize {
+    let series = answer.query.header.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Line);
+    if series { usize::MAX } else { most }
+}
+
 /// The columns that no rate shows, and so stand for themselves.
 fn plain_columns(answer: &Answer) -> impl Iterator<Item = usize> + '_ {
     let rates = &answer.query.header.rates;

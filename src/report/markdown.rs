@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use crate::analysis::Answer;
 
-use super::layout::{Cell, Layout, Role};
+use super::layout::{Cell, Layout, Role, shown_rows};
 use super::{MOST_ROWS, Page, Renderer, text, words};
 
 /// The longest text of a cell; a table of longer ones cannot be read.
@@ -40,7 +40,7 @@ impl Renderer for Markdown {
             writeln!(out, "\n> {}", harmless(warning))?;
         }
         for answer in page.answers {
-            self.answer(answer, out)?;
+            Self { rows: shown_rows(answer, self.rows) }.answer(answer, out)?;
         }
         Ok(())
     }
@@ -60,7 +60,7 @@ impl Markdown {
         writeln!(out)?;
         self.table(&layout, out)?;
         if let Some(cut) = words::cut(self.rows, layout.rows.len()) {
-            writeln!(out, "\n{}", harmless(&cut))?;
+            writeln!(out, "\n{cut}")?;
         }
         let small = words::small(answer, &layout, self.rows).map(|small| format!("* {small}"));
         let shares = words::shares(answer, &layout).map(str::to_owned);
@@ -82,9 +82,13 @@ impl Markdown {
         writeln!(out, "{}", line(rules))?;
         let first_key = layout.columns.iter().position(|column| column.role == Role::Key);
         for row in layout.rows.iter().take(self.rows) {
-            let cells = row.cells.iter().enumerate().map(|(at, cell)| match first_key {
-                Some(key) if key == at && row.small => format!("{} \\*", shown(cell)),
-                _ => shown(cell),
+            let cells = row.cells.iter().zip(&layout.columns).enumerate().map(|(at, (cell, column))| {
+                match column.role {
+                    Role::Key if row.small && first_key == Some(at) => format!("{} \\*", shown(cell)),
+                    Role::Key | Role::Words => shown(cell),
+                    // Made of digits and signs here, of nothing that a session says.
+                    _ => cell.text.clone(),
+                }
             });
             writeln!(out, "{}", line(cells))?;
         }
@@ -107,14 +111,17 @@ fn shown(cell: &Cell) -> String {
 fn harmless(value: &str) -> String {
     let mut safe = String::with_capacity(value.len());
     let mut before = ' ';
-    for c in text::visible(value).chars() {
+    let visible = text::visible(value);
+    let mut chars = visible.chars().peekable();
+    while let Some(c) = chars.next() {
         let first = safe.is_empty();
         match c {
             '@' | '#' => safe.extend(['\\', c].into_iter().chain("&#8203;".chars())),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | ':' | '$' | '!' => {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | '$' => {
                 safe.extend(['\\', c]);
             }
-            // `www.` begins a link.
+            // `http://` and `www.` begin links.
+            ':' if chars.peek() == Some(&'/') => safe.push_str("\\:"),
             '.' if before.eq_ignore_ascii_case(&'w') => safe.push_str("\\."),
             // These begin a list, a rule or a heading where they stand first.
             '-' | '+' | '=' if first => safe.extend(['\\', c]),
@@ -138,12 +145,13 @@ mod tests {
             ("<script>", "\\<script\\>"),
             ("&lt;", "\\&lt;"),
             ("[a](b)", "\\[a\\](b)"),
-            ("![a](b)", "\\!\\[a\\](b)"),
+            ("![a](b)", "!\\[a\\](b)"),
             ("http://a.b", "http\\://a.b"),
             ("www.a.b", "www\\.a.b"),
             ("@octocat", "\\@&#8203;octocat"),
             ("a@b.c", "a\\@&#8203;b.c"),
             ("#12", "\\#&#8203;12"),
+            ("at 23:58", "at 23:58"),
             ("- a - b", "\\- a - b"),
             ("a\nb", "a\\\\u{a}b"),
             ("Côte d'Ivoire, 14.1 (x)", "Côte d'Ivoire, 14.1 (x)"),

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use crate::analysis::Answer;
 
-use super::layout::Layout;
+use super::layout::{Layout, shown_rows};
 use super::{MOST_ROWS, Page, Renderer, text, words};
 
 mod grid;
@@ -55,7 +55,7 @@ impl Renderer for Terminal {
         wide.stamp(page, out)?;
         for answer in page.answers {
             writeln!(out)?;
-            wide.answer(answer, out)?;
+            Self { rows: shown_rows(answer, self.rows), ..wide }.answer(answer, out)?;
         }
         Ok(())
     }

@@ -42,7 +42,7 @@ pub fn draw(chart: &Chart, id: &str, width: f64) -> Markup {
     let [title, description] = ["title", "desc"].map(|part| format!("{id}-{part}"));
     html! {
         svg xmlns="http://www.w3.org/2000/svg" width=(width) height=(height) viewBox=(format!("0 0 {width} {height}"))
-            role="img" aria-labelledby=(title) aria-describedby=(description) {
+            fill=(TEXT) role="img" aria-labelledby=(title) aria-describedby=(description) {
             title id=(title) { (chart.title) }
             desc id=(description) { (chart.description()) }
             (PreEscaped(drawing))

@@ -3,24 +3,21 @@
 use maud::{Markup, html};
 
 use crate::analysis::Answer;
-use crate::analysis::header::ChartKind;
 use crate::report::chart::{Chart, draw};
+use crate::report::layout::shown_rows;
 use crate::report::{text, words};
 
 use super::{Shown, table};
 
 /// How wide a chart is drawn for a desk, and for a hand. The style sheet shows one of the two.
-const WIDTHS: [(&str, f64); 2] = [("wide", 720.0), ("narrow", 340.0)];
-/// A series is read as a whole: this many days are more than a quarter.
-const LONGEST_SERIES: usize = 100;
+const WIDTHS: [(&str, f64); 2] = [("wide", 800.0), ("narrow", 340.0)];
 
 /// The report, with at most so many rows of a ranking.
 pub(super) fn section(report: &Shown<'_>, rows: usize) -> Markup {
     let Shown { answer, layout, id } = report;
     let header = &answer.query.header;
     let chart = Chart::new(answer);
-    let series = header.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Line);
-    let rows = if series { LONGEST_SERIES.max(rows) } else { rows };
+    let rows = shown_rows(answer, rows);
     let title = format!("{id}-title");
     html! {
         section #(id) aria-labelledby=(title) {
@@ -68,11 +65,10 @@ fn figure(chart: &Chart, id: &str) -> Markup {
 /// What a reader needs to read the table rightly.
 fn notes(report: &Shown<'_>, rows: usize) -> Markup {
     let Shown { answer, layout, .. } = report;
-    let cut = words::cut(rows, layout.rows.len());
     let small = words::small(answer, layout, rows).map(|small| format!("* {small}"));
     let shares = words::shares(answer, layout).map(str::to_owned);
     let own = answer.query.header.notes.iter().cloned();
-    let notes: Vec<String> = cut.into_iter().chain(small).chain(shares).chain(own).collect();
+    let notes: Vec<String> = small.into_iter().chain(shares).chain(own).collect();
     html! {
         @if !notes.is_empty() {
             ul.notes { @for note in &notes { li { (text::visible(note)) } } }

@@ -16,35 +16,43 @@ const LONGEST: usize = 160;
 /// The table of at most so many rows, in a box of its own that scrolls where the page is narrow.
 pub(super) fn table(report: &Shown<'_>, rows: usize) -> Markup {
     let Shown { answer, layout, id } = report;
+    let order = order(&layout.columns);
     let caption = format!("{id}-caption");
     let cut = words::cut(rows, layout.rows.len());
     html! {
         div.scroll role="region" aria-labelledby=(caption) tabindex="0" {
             table {
                 caption id=(caption) {
-                    (text::visible(&answer.query.header.title))
-                    @if let Some(cut) = &cut { ": " (cut) }
+                    span.unseen { (text::visible(&answer.query.header.title)) ". " }
+                    @if let Some(cut) = &cut { (cut) }
                 }
                 thead {
                     tr {
-                        @for column in &layout.columns {
-                            th scope="col" .figure[column.figures] { (text::visible(&column.label)) }
+                        @for column in order.iter().map(|at| &layout.columns[*at]) {
+                            th scope="col" class=[column.figures.then_some("figure")] { (text::visible(&column.label)) }
                         }
                     }
                 }
                 tbody {
-                    @for row in layout.rows.iter().take(rows) { (line(&layout.columns, row)) }
+                    @for row in layout.rows.iter().take(rows) { (line(&layout.columns, &order, row)) }
                 }
             }
         }
     }
 }
 
-fn line(columns: &[Heading], row: &Row) -> Markup {
+/// The columns' places: a rate stands before the figures that no rate shows, so that a narrow screen has it.
+fn order(columns: &[Heading]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..columns.len()).collect();
+    order.sort_by_key(|at| columns[*at].role == Role::Figure);
+    order
+}
+
+fn line(columns: &[Heading], order: &[usize], row: &Row) -> Markup {
     let first_key = columns.iter().position(|column| column.role == Role::Key);
     html! {
-        tr.small[row.small] {
-            @for (at, (column, cell)) in columns.iter().zip(&row.cells).enumerate() {
+        tr class=[row.small.then_some("small")] {
+            @for (at, column, cell) in order.iter().map(|at| (*at, &columns[*at], &row.cells[*at])) {
                 @match column.role {
                     Role::Key => th scope="row" {
                         (words_of(cell))
@@ -77,5 +85,5 @@ pub(super) fn exact(cell: &Cell, at: usize) -> Option<String> {
 }
 
 fn words_of(cell: &Cell) -> Markup {
-    html! { (text::cut(&text::visible(&cell.text), LONGEST)) }
+    html! { span.words { (text::cut(&text::visible(&cell.text), LONGEST)) } }
 }

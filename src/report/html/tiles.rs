@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::layout::{Cell, Role, Row};
+use crate::report::layout::{Role, Row};
 use crate::report::text;
 
 use super::{Shown, table};
@@ -21,6 +21,7 @@ pub(super) fn tiles(reports: &[Shown<'_>]) -> Markup {
         @if !tiles.is_empty() {
             section aria-labelledby="glance" {
                 h2 #glance { "At a glance" }
+                p.question { "Each share with its 95 % Wilson interval, and of how many." }
                 ul.tiles { @for tile in &tiles { (tile) } }
             }
         }
@@ -31,17 +32,16 @@ fn tile(report: &Shown<'_>, row: &Row) -> Markup {
     let cell = |role: Role| {
         report.layout.columns.iter().position(|column| column.role == role).map(|at| &row.cells[at])
     };
-    let line = |role: Role, before: &str, after: &str| {
-        let words = |cell: &Cell| format!("{before}{}{after}", text::visible(&cell.text));
-        html! { @if let Some(cell) = cell(role) { span { (words(cell)) } } }
+    let line = |role: Role, after: &str| {
+        html! { @if let Some(cell) = cell(role) { span { (text::visible(&cell.text)) (after) } } }
     };
     html! {
-        li.small[row.small] {
+        li class=[row.small.then_some("small")] {
             @if let Some(name) = cell(Role::Key) { span.name { (text::visible(&name.text)) } }
             @if let Some(share) = cell(Role::Share) { strong data-value=[table::exact(share, 0)] { (text::visible(&share.text)) } }
-            (line(Role::Interval, "95 % interval ", ""))
-            (line(Role::Counts, "", ""))
-            (line(Role::Unknown, "", " unknown"))
+            (line(Role::Interval, ""))
+            (line(Role::Counts, ""))
+            (line(Role::Unknown, " unknown"))
         }
     }
 }
