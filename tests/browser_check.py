@@ -24,7 +24,7 @@ SEEN = """() => {
             const box = text.getBoundingClientRect(), of = text.closest("svg").getBoundingClientRect();
             return box.left < of.left - 1 || box.right > of.right + 1;
         }).map(text => text.textContent),
-        letters: Math.min(...all("svg text").map(text => text.getBoundingClientRect().height)),
+        letters: Math.min(99, ...all("svg text").map(text => text.getBoundingClientRect().height)),
     };
 }"""
 

@@ -34,8 +34,8 @@ def check(schema, document):
     for report in document["reports"]:
         types = {column["name"]: column["type"] for column in report["columns"]}
         for row in report["rows"]:
-            if list(row) != list(types):
-                raise ValueError(f"a row of {report['name']} has the columns {list(row)}")
+            if row.keys() != types.keys():
+                raise ValueError(f"a row of {report['name']} has the columns {sorted(row)}")
             for name, value in row.items():
                 if value is not None and not fits(value, types[name]):
                     raise ValueError(f"{name} of {report['name']} is {value!r}, which is no {types[name]}")

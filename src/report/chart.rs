@@ -58,7 +58,8 @@ impl Chart {
             rows.truncate(MOST_ROWS);
         }
         if small > 0 {
-            left_out.push(format!("Not drawn: {small} of few sessions."));
+            let rows = if small == 1 { "row" } else { "rows" };
+            left_out.push(format!("Not drawn: {small} {rows} with few sessions."));
         }
         // A column of the key that names several rows needs the rest of the key beside it.
         let by =

@@ -160,7 +160,8 @@ fn assert_same_everywhere(query: &Query, scope: &Scope) -> usize {
         ("Markdown", from_markdown(&in_format(Format::Markdown)), DECIMAL),
         ("the terminal", from_terminal(&in_format(Format::Terminal)), DECIMAL),
     ] {
-        assert_eq!(read.len(), told.len(), "{} in {format}: {read:#?}", query.name);
+        // People are shown twenty rows.
+        assert_eq!(read.len(), told.len().min(20), "{} in {format}: {read:#?}", query.name);
         for (read, told) in read.iter().zip(&told) {
             assert!(read.is(told, within), "{} in {format}: {read:?}, {told:?} in JSON", query.name);
         }
