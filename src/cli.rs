@@ -5,14 +5,19 @@
 mod api;
 mod console;
 mod demo;
+mod doctor;
 mod duration;
 mod exit;
 mod fetch;
+mod import;
 mod progress;
 pub mod report;
 mod run;
 mod sandbox;
+mod scheduler;
 mod scope;
+mod shell;
+mod status;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -67,12 +72,22 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Export sessions from the API into the lake
     Fetch(fetch::FetchArgs),
+    /// Bring sessions from files into the lake
+    Import(import::ImportArgs),
     /// Print the reports over a range of days
     Report(scope::ReportCommand),
     /// Fetch, then report: the nightly job
     Run(run::RunArgs),
+    /// Tell what the lake holds, how fresh and how complete it is
+    Status(status::StatusArgs),
+    /// Check key, permission, budget, clock and lake, a line each
+    Doctor(doctor::DoctorArgs),
     /// Serve made-up sessions on this machine, as Persona's API would
     Sandbox(sandbox::SandboxArgs),
+    /// Write the completions for a shell
+    Completions(shell::CompletionsArgs),
+    /// Write the manual page
+    Man,
 }
 
 /// Runs the command line and gives the process's exit status.
@@ -148,8 +163,13 @@ fn execute(command: Command, console: &Console) -> anyhow::Result<Exit> {
     let exit = match command {
         Command::Demo(args) => demo::run(args, runtime.handle(), console, &mut stdout),
         Command::Fetch(args) => fetch::run(args, runtime.handle(), console),
+        Command::Import(args) => import::run(args, runtime.handle(), console),
         Command::Report(args) => scope::run(args, runtime.handle(), console, &mut stdout),
         Command::Run(args) => run::run(args, runtime.handle(), console, &mut stdout),
+        Command::Status(args) => status::run(args, runtime.handle(), console, &mut stdout),
+        Command::Doctor(args) => doctor::run(args, runtime.handle(), &mut stdout),
+        Command::Completions(args) => shell::completions(&args, Cli::command(), &mut stdout),
+        Command::Man => shell::manual(Cli::command(), &mut stdout),
         Command::Sandbox(args) => {
             runtime.block_on(sandbox::run(args, &mut stdout))?;
             Ok(Exit::Done)

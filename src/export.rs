@@ -15,15 +15,10 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use crate::lake::manifest::MANIFEST_VERSION;
-use crate::lake::{self, Lake, Manifest, RunRecord};
+use crate::lake::{self, Lake, Manifest, Quarantine, RunCounts, RunRecord};
 use crate::persona::{self, Client};
 use crate::range::DayRange;
-use crate::session::{DecodeError, Quarantined};
-
-/// The share of a run's resources above which quarantine makes it incomplete.
-const QUARANTINE_LIMIT: f64 = 0.01;
-/// Quarantined resources that are kept with their text; beyond it they are only counted.
-const QUARANTINE_KEPT: usize = 10_000;
+use crate::session::DecodeError;
 
 /// What an export is to do.
 #[derive(Debug, Clone)]
@@ -104,6 +99,13 @@ pub enum Incomplete {
     },
 }
 
+impl Incomplete {
+    fn of(counts: &RunCounts) -> Option<Self> {
+        let (quarantined, resources) = (counts.quarantined, counts.resources());
+        counts.too_many_quarantined().then_some(Self::Quarantine { quarantined, resources })
+    }
+}
+
 /// An export that failed. What was published before stays.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -145,15 +147,15 @@ pub fn export(
         watch,
         manifest,
         environment: None,
-        totals: Totals::default(),
-        quarantined: Vec::new(),
+        counts: RunCounts::default(),
+        quarantine: Quarantine::default(),
     };
     let ended = run.walk_all();
     let incomplete = match ended {
-        Ok(incomplete) => incomplete.or_else(|| run.totals.too_much_quarantine()),
+        Ok(incomplete) => incomplete.or_else(|| Incomplete::of(&run.counts)),
         Err(error) => {
             // A lake that never got a page keeps no trace of the attempt.
-            if run.totals.pages > 0 {
+            if run.counts.pages > 0 {
                 run.record(began_at, &format!("failed: {error}"))?;
             }
             return Err(error);
@@ -173,28 +175,8 @@ struct Run<'a> {
     watch: &'a dyn Watch,
     manifest: Manifest,
     environment: Option<String>,
-    totals: Totals,
-    quarantined: Vec<Quarantined>,
-}
-
-/// What a run counted.
-#[derive(Debug, Default)]
-struct Totals {
-    pages: u64,
-    rows: u64,
-    quarantined: u64,
-    new: u64,
-    changed: u64,
-    days_written: u64,
-    wrong_types: BTreeMap<String, u64>,
-}
-
-impl Totals {
-    fn too_much_quarantine(&self) -> Option<Incomplete> {
-        let resources = self.rows + self.quarantined;
-        let too_many = self.quarantined as f64 > resources as f64 * QUARANTINE_LIMIT;
-        too_many.then_some(Incomplete::Quarantine { quarantined: self.quarantined, resources })
-    }
+    counts: RunCounts,
+    quarantine: Quarantine,
 }
 
 impl Run<'_> {
@@ -216,28 +198,22 @@ impl Run<'_> {
         let record = RunRecord {
             version: MANIFEST_VERSION,
             run_id: self.options.run_id.clone(),
+            command: "fetch".to_owned(),
             began_at,
             ended_at: Timestamp::now(),
             outcome: outcome.to_owned(),
             environment_id: self.environment.clone(),
-            api_version: self.options.api_version.clone(),
+            api_version: Some(self.options.api_version.clone()),
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
             requests: counters.requests(),
             retries: counters.retries(),
             too_many_requests: counters.too_many(),
             waited_seconds: counters.waited().as_secs_f64(),
             budget_left,
-            pages: self.totals.pages,
-            rows: self.totals.rows,
-            new: self.totals.new,
-            changed: self.totals.changed,
-            quarantined: self.totals.quarantined,
-            wrong_types: self.totals.wrong_types.clone(),
-            days_written: self.totals.days_written,
+            counts: self.counts.clone(),
             settings: self.options.settings.clone(),
         };
-        self.lake.record_quarantine(&self.options.run_id, &self.quarantined)?;
-        self.lake.record_run(&record)?;
+        self.lake.record_run(&record, &self.quarantine)?;
         Ok(record)
     }
 }

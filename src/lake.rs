@@ -9,8 +9,10 @@ pub mod layout;
 mod lock;
 pub mod manifest;
 mod merge;
+mod overview;
 mod parts;
 mod publish;
+mod run;
 pub mod stage;
 pub mod window;
 mod writer;
@@ -28,10 +30,12 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 
 pub use error::Error;
-pub use facts::Walked;
+pub use facts::{Origin, Walked};
 pub use lock::Lock;
-pub use manifest::{DayRecord, Interval, LakeRecord, Manifest, RunRecord};
+pub use manifest::{DayRecord, Interval, LakeRecord, Manifest};
+pub use overview::{Days, LOOK_BACK_DAYS, Overview};
 pub use publish::Published;
+pub use run::{Quarantine, RunCounts, RunRecord};
 pub use stage::Stage;
 
 /// A lake, opened for reading or writing.
@@ -117,6 +121,16 @@ impl Lake {
         }
         let _ = std::fs::remove_dir(&internal);
         let _ = std::fs::remove_dir(&self.root);
+    }
+
+    /// Checks that the lake can be written, and leaves it as it is.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`] if it cannot.
+    pub fn check_writable(&self) -> Result<(), Error> {
+        let internal = self.root.join(layout::INTERNAL);
+        let folder = if internal.is_dir() { &internal } else { &self.root };
+        probe_writable(folder).map_err(|source| Error::Unwritable { path: self.root.clone(), source })
     }
 
     /// The lake's folder, as it was named.

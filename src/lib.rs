@@ -12,6 +12,7 @@
 //! - [`lake`] keeps one Parquet file a day, and the records of what was fetched. The only room that knows
 //!   `parquet` and `object_store`.
 //! - [`export`] decides what to walk and joins the three.
+//! - [`import`] brings files in by the same decode and the same publication.
 //! - [`analysis`] runs the query catalogue over day files; [`report`] turns its tables into pages.
 //! - [`cli`] turns flags into narrow options, [`config`] lays files and environment under them.
 //! - [`sandbox`] is a stand-in for the API.
@@ -20,6 +21,7 @@ pub mod analysis;
 pub mod cli;
 pub mod config;
 pub mod export;
+pub mod import;
 pub mod lake;
 pub mod persona;
 pub mod range;

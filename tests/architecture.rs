@@ -3,14 +3,17 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 21] = [
+const LIBRARIES: [(&str, &[&str]); 24] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local"]),
     ("axum", &["sandbox"]),
     ("base64", &["report/html"]),
     ("clap", &["cli", "config"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("comfy_table", &["report"]),
     ("csv", &["report/csv"]),
+    ("flate2", &["import"]),
     ("indicatif", &["cli"]),
     ("kuva", &["report/chart"]),
     ("maud", &["report/chart", "report/html"]),
@@ -42,11 +45,18 @@ const COMMON: [&str; 10] = [
 ];
 
 /// The rooms that each room may name, its own left out.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("analysis", &["range", "session"]),
-    ("cli", &["analysis", "config", "export", "lake", "persona", "range", "report", "sandbox", "session"]),
+    (
+        "cli",
+        &[
+            "analysis", "config", "export", "import", "lake", "persona", "range", "report", "sandbox",
+            "session",
+        ],
+    ),
     ("config", &[]),
     ("export", &["lake", "persona", "range", "session"]),
+    ("import", &["lake", "session"]),
     ("lake", &["range", "session"]),
     ("persona", &[]),
     ("range", &[]),

@@ -164,6 +164,26 @@ fn since_and_until_bound_the_rows_and_the_requests() {
 }
 
 #[test]
+fn days_that_were_passed_but_not_asked_for_are_no_covered_days() {
+    let at =
+        |nth: usize, day: u32| session(&format!("iqse_{nth}"), &format!("2026-11-{day:02}T10:00:00.000Z"));
+    let api = Scripted::listing(vec![at(3, 20), at(2, 18), at(1, 10)]);
+    let home = Home::new();
+    // The one page reaches the API's oldest session.
+    home.fetch(&api).args("--since 2026-11-18").succeeds();
+    let covered = || {
+        let record = fs::read(home.lake().path("_session_risk/lake.json")).unwrap();
+        serde_json::from_slice::<Value>(&record).unwrap()["covered"].clone()
+    };
+    assert_eq!(covered(), json!([{"from": "2026-11-18T00:00:00Z", "until": "2026-11-23T06:00:00Z"}]));
+    let days = home.lake().records("days");
+    assert_eq!(days.keys().next().unwrap(), "2026-11-18", "a day that nobody asked for has a record");
+    home.fetch(&api).succeeds();
+    assert_eq!(covered()[0]["from"], Value::Null);
+    assert_eq!(home.lake().sessions().len(), 3);
+}
+
+#[test]
 fn a_day_without_sessions_has_a_record_and_no_file() {
     let (_home, lake) = fetched(SandboxOptions { sessions: 25, days: 60, ..unlimited() });
     let (dates, records) = (lake.dates(), lake.records("days"));

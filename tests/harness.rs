@@ -1,7 +1,7 @@
 //! The real program in a folder of its own: nothing of this machine's environment or settings reaches it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use session_risk::sandbox::{Fault, FaultKind, Sandbox, SandboxOptions};
@@ -108,6 +108,14 @@ impl Home {
         self.command("fetch --lake lake --base-url").arg(base_url).key(KEY)
     }
 
+    fn outcome(&self, output: &Output) -> Outcome {
+        Outcome {
+            status: output.status.code(),
+            stdout: self.redact(&output.stdout),
+            stderr: self.redact(&output.stderr),
+        }
+    }
+
     /// What comes from here, with what differs from run to run replaced.
     fn redact(&self, bytes: &[u8]) -> String {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
@@ -173,11 +181,13 @@ impl Invocation<'_> {
     pub(crate) fn run(self) -> Outcome {
         let mut command = assert_cmd::Command::from_std(self.command);
         let output = command.timeout(Duration::from_secs(300)).output().unwrap();
-        Outcome {
-            status: output.status.code(),
-            stdout: self.home.redact(&output.stdout),
-            stderr: self.home.redact(&output.stderr),
-        }
+        self.home.outcome(&output)
+    }
+
+    /// Runs it to its end with the standard input that it was given: [`Invocation::run`] gives it none.
+    pub(crate) fn run_reading_stdin(mut self) -> Outcome {
+        let output = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+        self.home.outcome(&output)
     }
 
     /// Runs it and expects status 0.

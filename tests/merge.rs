@@ -1,4 +1,4 @@
-//! A day's file after any history of versions: the version seen last, each session once, counted right.
+//! A day's file after any history of walks and imports: the newest version of each session, once, counted right.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
-use session_risk::lake::{Lake, Published, Stage, Walked};
+use session_risk::lake::{Lake, Origin, Published, Stage, Walked};
 use session_risk::session::{Decoder, Seen};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -26,11 +26,14 @@ type Version = (u32, u8);
 struct Round {
     versions: Vec<Version>,
     part_every: usize,
+    /// For an import, the hour at which its files were fetched; a walk happens when it happens.
+    imported: Option<i64>,
 }
 
 fn rounds() -> impl Strategy<Value = Vec<Round>> {
-    let round = (vec((0..SESSIONS, 0_u8..3), 0..40), 1_usize..20)
-        .prop_map(|(versions, part_every)| Round { versions, part_every });
+    let imported = prop_oneof![Just(None), (0_i64..10).prop_map(Some)];
+    let round = (vec((0..SESSIONS, 0_u8..3), 0..40), 1_usize..20, imported)
+        .prop_map(|(versions, part_every, imported)| Round { versions, part_every, imported });
     vec(round, 1..5)
 }
 
@@ -49,9 +52,13 @@ fn body(version: Version) -> String {
         .to_string()
 }
 
-/// What the lake should hold: the version of each session, and when that was first seen.
+/// What the lake should hold: the version of each session and when that was first seen, and when each day was
+/// walked last.
 #[derive(Debug, Default)]
-struct Model(HashMap<u32, (u8, Timestamp)>);
+struct Model {
+    sessions: HashMap<u32, (u8, Timestamp)>,
+    walked: HashMap<&'static str, Timestamp>,
+}
 
 impl Model {
     /// Takes a round in and gives rows, new and changed by day.
@@ -59,17 +66,24 @@ impl Model {
         let last: HashMap<u32, u8> = round.versions.iter().copied().collect();
         let mut days = BTreeMap::<_, Published>::new();
         for (session, version) in last {
-            let published = days.entry(DAYS[session as usize % DAYS.len()]).or_default();
-            match self.0.get(&session) {
+            let day = DAYS[session as usize % DAYS.len()];
+            let published = days.entry(day).or_default();
+            let is_newer = |stored: &Timestamp| {
+                round.imported.is_none() || at > self.walked.get(day).copied().unwrap_or(*stored).max(*stored)
+            };
+            match self.sessions.get(&session) {
                 None => published.new += 1,
-                Some((stored, _)) if *stored != version => published.changed += 1,
+                Some((stored, seen)) if *stored != version && is_newer(seen) => published.changed += 1,
                 Some(_) => continue,
             }
-            self.0.insert(session, (version, at));
+            self.sessions.insert(session, (version, at));
+        }
+        if round.imported.is_none() {
+            self.walked.extend(days.keys().map(|day| (*day, at)));
         }
         for (day, published) in &mut days {
             let on_day = |session: &&u32| DAYS[**session as usize % DAYS.len()] == *day;
-            published.rows = self.0.keys().filter(on_day).count() as u64;
+            published.rows = self.sessions.keys().filter(on_day).count() as u64;
             published.written = published.new + published.changed > 0;
         }
         days
@@ -81,7 +95,7 @@ impl Model {
             let fetched_at = json!(at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string());
             (format!("iqse_{session:02}"), (address, json!(*version == 2), fetched_at))
         };
-        self.0.iter().map(row).collect()
+        self.sessions.iter().map(row).collect()
     }
 }
 
@@ -95,7 +109,8 @@ proptest! {
         let lake = Lake::create(folder.path().to_str().unwrap(), runtime.handle()).unwrap();
         let mut model = Model::default();
         for (nth, round) in rounds.iter().enumerate() {
-            let at = Timestamp::from_second(1_795_176_000 + 3600 * nth as i64).unwrap();
+            let hour = round.imported.unwrap_or(2 * nth as i64 + 1);
+            let at = Timestamp::from_second(1_795_176_000 + 3600 * hour).unwrap();
             let seen = Seen { environment: Some("env_test".into()), at };
             let mut stage = Stage::new(lake.clone(), &format!("run-{nth}"), None);
             for (place, version) in round.versions.iter().enumerate() {
@@ -107,9 +122,10 @@ proptest! {
                 }
             }
             let mut expected = model.publish(round, at);
+            let walk = Origin::Walk(Walked { began: at, whole: true });
+            let origin = round.imported.map_or(walk, |_| Origin::Import(at));
             for date in stage.days() {
-                let walked = Walked { began: at, whole: true };
-                let published = stage.publish(date, walked).unwrap();
+                let published = stage.publish(date, origin).unwrap();
                 prop_assert_eq!(Some(published), expected.remove(date.to_string().as_str()), "{}", date);
             }
             prop_assert_eq!(expected.len(), 0);

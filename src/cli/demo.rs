@@ -66,13 +66,13 @@ pub(super) fn run(
         settings: BTreeMap::from([("demo".to_owned(), "true".to_owned())]),
         api_version: DEFAULT_VERSION.to_owned(),
     }
-    .fetch(runtime, console)?;
+    .fetch("demo", runtime, console)?;
     runtime.block_on(sandbox.stop());
     let lake = Lake::open(&location, runtime)?;
     let reported = report(&lake, &options, days, console, stdout)?;
     stdout.flush()?;
     console.say(&next_steps(&location));
-    Ok(if fetched == Exit::Done { reported } else { fetched })
+    Ok(if fetched.exit == Exit::Done { reported } else { fetched.exit })
 }
 
 /// Removes an earlier demo's lake, whose made-up sessions had other times; nobody else's.

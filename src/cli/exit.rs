@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::report::ReportError;
-use crate::{export, lake, persona};
+use crate::{export, import, lake, persona};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,13 @@ pub(super) fn of(error: &anyhow::Error) -> Exit {
         return match error {
             export::Error::Api(error) => of_api(error),
             export::Error::Lake(error) => of_lake(error),
+            _ => Exit::Failed,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<import::Error>() {
+        return match error {
+            import::Error::Lake(error) => of_lake(error),
+            import::Error::Overlap { .. } => Exit::Usage,
             _ => Exit::Failed,
         };
     }

@@ -13,6 +13,7 @@ use super::console::{Console, sentence};
 use super::exit::{Exit, Usage, of_incomplete};
 use super::progress::Progress;
 use super::report::parse_date;
+use super::scheduler::{Part, SchedulerArgs};
 use crate::export::{self, ExportOptions, Range, Summary};
 use crate::lake::Lake;
 use crate::persona::Client;
@@ -34,6 +35,8 @@ pub(super) struct FetchArgs {
     /// Walk all again, whatever an interrupted run left
     #[arg(long, help_heading = "Range")]
     full: bool,
+    #[command(flatten)]
+    scheduler: SchedulerArgs,
 }
 
 /// Which lake.
@@ -64,20 +67,22 @@ pub(super) struct Fetch<'a> {
 }
 
 pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyhow::Result<Exit> {
-    let FetchArgs { lake, api, since, until, full } = args;
+    let FetchArgs { lake, api, since, until, full, scheduler } = args;
     if let (Some(since), Some(until)) = (since, until) {
         DayRange::new(since, until).map_err(|error| Usage(error.to_string()))?;
     }
     let settings = settings(lake.location()?, &api, Range { since, until }, full);
-    Fetch {
+    let fetch = Fetch {
         location: lake.location()?,
         client: api.client()?,
         range: Range { since, until },
         full,
         settings,
         api_version: api.persona_version,
-    }
-    .fetch(runtime, console)
+    };
+    let watched = scheduler.begin("fetch")?;
+    let fetched = Part::of(fetch.fetch(watched.run_id(), runtime, console), console);
+    watched.end(fetched.exit, &[("fetch", &fetched)])
 }
 
 /// What the run's record keeps of the settings: no key, nor where it lies.
@@ -99,34 +104,24 @@ pub(super) fn settings(lake: &str, api: &ApiArgs, range: Range, full: bool) -> B
 
 impl Fetch<'_> {
     /// Exports and says what came of it.
-    pub(super) fn fetch(self, runtime: &Handle, console: &Console) -> anyhow::Result<Exit> {
+    pub(super) fn fetch(self, run_id: &str, runtime: &Handle, console: &Console) -> anyhow::Result<Part> {
         let Self { location, client, range, full, settings, api_version } = self;
         let lake = Lake::create(location, runtime)?;
-        let options = ExportOptions { run_id: new_run_id(), range, full, settings, api_version };
+        let options = ExportOptions { run_id: run_id.to_owned(), range, full, settings, api_version };
         let progress = Progress::start(console, Arc::clone(&client));
         let summary = export::export(runtime, &client, &lake, &options, &progress);
         progress.end();
         let summary = summary.inspect_err(|_| lake.discard_if_empty())?;
         console.say(&told(&summary, location));
-        match summary.incomplete {
-            None => Ok(Exit::Done),
-            Some(incomplete) => {
-                let exit = of_incomplete(&incomplete);
-                console.say(&format!(
-                    "session-risk: the export is incomplete: {}",
-                    sentence(&incomplete.into())
-                ));
-                Ok(exit)
-            }
+        let mut part = Part { record: Some(summary.record), ..Part::ended(Exit::Done) };
+        if let Some(incomplete) = summary.incomplete {
+            part.exit = of_incomplete(&incomplete);
+            let reason = format!("the export is incomplete: {}", sentence(&incomplete.into()));
+            console.say(&format!("session-risk: {reason}"));
+            part.reason = Some(reason);
         }
+        Ok(part)
     }
-}
-
-/// A name that sorts by time and that two runs of one second do not share.
-fn new_run_id() -> String {
-    let now = jiff::Timestamp::now();
-    let second = now.strftime("%Y%m%dT%H%M%SZ");
-    format!("{second}-{:06x}", fastrand::u32(0..1 << 24))
 }
 
 fn told(summary: &Summary, location: &str) -> String {
@@ -134,17 +129,17 @@ fn told(summary: &Summary, location: &str) -> String {
     let seconds = record.ended_at.duration_since(record.began_at).as_secs_f64();
     let mut told = format!(
         "{} sessions in {} requests and {seconds:.1} s: {} new, {} changed, {} days written to {location}",
-        HumanCount(record.rows),
+        HumanCount(record.counts.rows),
         HumanCount(record.requests),
-        HumanCount(record.new),
-        HumanCount(record.changed),
-        HumanCount(record.days_written),
+        HumanCount(record.counts.new),
+        HumanCount(record.counts.changed),
+        HumanCount(record.counts.days_written),
     );
     if record.retries > 0 {
         told.push_str(&format!(" ({} requests had to be repeated)", HumanCount(record.retries)));
     }
-    if record.quarantined > 0 {
-        told.push_str(&format!("; {} sessions could not be read", HumanCount(record.quarantined)));
+    if record.counts.quarantined > 0 {
+        told.push_str(&format!("; {} sessions could not be read", HumanCount(record.counts.quarantined)));
     }
     told
 }

@@ -265,7 +265,7 @@ fn sent(written: io::Result<()>) -> Result<(), ReportError> {
 }
 
 /// Puts a whole file in place, so that nobody reads half of one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".partial");

@@ -11,6 +11,7 @@ use super::console::Console;
 use super::exit::{self, Exit};
 use super::fetch::{Fetch, LakeArgs, settings};
 use super::report::ReportArgs;
+use super::scheduler::{Part, SchedulerArgs};
 use super::scope::{report, terminal};
 use crate::export::Range;
 use crate::lake::Lake;
@@ -24,6 +25,8 @@ pub(super) struct RunArgs {
     api: ApiArgs,
     #[command(flatten)]
     report: ReportArgs,
+    #[command(flatten)]
+    scheduler: SchedulerArgs,
 }
 
 pub(super) fn run(
@@ -32,7 +35,7 @@ pub(super) fn run(
     console: &Console,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let RunArgs { lake, api, report: report_args } = args;
+    let RunArgs { lake, api, report: report_args, scheduler } = args;
     let location = lake.location()?;
     let (options, days) = report_args.into_options(terminal(), Timestamp::now())?;
     options.prepare()?;
@@ -44,23 +47,22 @@ pub(super) fn run(
         settings: settings(location, &api, Range::default(), false),
         api_version: api.persona_version.clone(),
     };
-    let fetched = fetch.fetch(runtime, console).unwrap_or_else(|error| {
-        console.fail(&error);
-        exit::of(&error)
-    });
+    let watched = scheduler.begin("run")?;
+    let fetched = Part::of(fetch.fetch(watched.run_id(), runtime, console), console);
     let reported = Lake::open(location, runtime)
         .map_err(Into::into)
-        .and_then(|lake| report(&lake, &options, days, console, stdout))
-        .or_else(|error| {
-            if exit::is_broken_pipe(&error) {
-                return Ok(Exit::Done);
-            }
-            console.fail(&error);
-            Ok::<_, anyhow::Error>(exit::of(&error))
-        })?;
+        .and_then(|lake| report(&lake, &options, days, console, stdout));
+    let reported = match reported {
+        Err(error) if exit::is_broken_pipe(&error) => Part::ended(Exit::Done),
+        reported => Part::of(reported.map(Part::ended), console),
+    };
     stdout.flush()?;
-    console.say(&format!("session-risk: fetch ended with {}, report with {}", fetched as u8, reported as u8));
-    Ok(worse(fetched, reported))
+    let statuses = (fetched.exit, reported.exit);
+    console.say(&format!(
+        "session-risk: fetch ended with {}, report with {}",
+        statuses.0 as u8, statuses.1 as u8
+    ));
+    watched.end(worse(statuses.0, statuses.1), &[("fetch", &fetched), ("report", &reported)])
 }
 
 /// The fetch's failure counts first, as the report cannot be better than what it reads.

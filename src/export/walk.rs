@@ -11,11 +11,10 @@ use tokio::sync::mpsc;
 use super::checkpoint::Checkpoint;
 use super::pages::{CHUNKS_AHEAD, Chunk, End, PAGES_AHEAD, decode_pages, send_pages};
 use super::plan::Walk;
-use super::{Error, Incomplete, QUARANTINE_KEPT, Run, Standing};
-use crate::lake::{self, Interval, LakeRecord, Stage, Walked};
+use super::{Error, Incomplete, Range, Run, Standing};
+use crate::lake::{self, Interval, LakeRecord, Origin, Stage, Walked};
 use crate::persona::{self, Cursor};
 use crate::range::{day_start, utc_date};
-use crate::session::Decoded;
 
 /// A checkpoint at least every so many pages …
 const CHECKPOINT_PAGES: u64 = 50;
@@ -119,27 +118,13 @@ impl Run<'_> {
         progress.pages_since += chunk.pages;
         progress.newest_ms = progress.newest_ms.max(chunk.newest_ms);
         progress.oldest_ms = [progress.oldest_ms, chunk.oldest_ms].into_iter().flatten().min();
-        let Decoded { batch, quarantined, wrong_types, .. } = chunk.decoded;
-        self.totals.pages += chunk.pages;
-        self.totals.rows += batch.num_rows() as u64;
-        self.totals.quarantined += quarantined.len() as u64;
-        for (column, times) in wrong_types {
-            *self.totals.wrong_types.entry(column.to_owned()).or_default() += times;
-        }
-        for unusable in quarantined {
-            tracing::warn!(
-                session = unusable.session_id,
-                reason = unusable.reason,
-                "a session was quarantined"
-            );
-            if self.quarantined.len() < QUARANTINE_KEPT {
-                self.quarantined.push(unusable);
-            }
-        }
+        self.counts.pages += chunk.pages;
+        self.counts.seen(&chunk.decoded);
+        self.quarantine.take_in(chunk.decoded.quarantined);
         let moment = |ms| Timestamp::from_millisecond(ms).ok();
         self.watch.standing(Standing {
             reached: progress.newest_ms.and_then(moment).zip(progress.oldest_ms.and_then(moment)),
-            rows: self.totals.rows,
+            rows: self.counts.rows,
             rows_expected: Some(self.manifest.days.values().map(|day| day.rows).sum())
                 .filter(|rows| *rows > 0),
         });
@@ -188,15 +173,13 @@ impl Run<'_> {
 
     fn publish(&mut self, progress: &mut Progress, date: Date) -> Result<(), Error> {
         let Some(began) = progress.began else { return Ok(()) };
-        let covered = self.covered_with(progress.interval(self.options.range.until, None));
+        let covered = self.covered_with(progress.interval(self.options.range, None));
         let end = date.tomorrow().map_or(Timestamp::MAX, day_start);
         let last_moment = end.min(began);
         let walked = Walked { began, whole: covered.covers(day_start(date), last_moment) };
-        let published = progress.stage.publish(date, walked)?;
+        let published = progress.stage.publish(date, Origin::Walk(walked))?;
         tracing::debug!(%date, rows = published.rows, new = published.new, changed = published.changed, "a day was published");
-        self.totals.new += published.new;
-        self.totals.changed += published.changed;
-        self.totals.days_written += u64::from(published.written);
+        self.counts.published(published);
         Ok(())
     }
 
@@ -227,7 +210,7 @@ impl Run<'_> {
             End::Enough => stop_below.map(Reached::Moment),
             End::Broken(_) => None,
         };
-        let interval = progress.interval(self.options.range.until, reached);
+        let interval = progress.interval(self.options.range, reached);
         self.manifest.lake = self.covered_with(interval);
         for date in progress.stage.days() {
             self.publish(&mut progress, date)?;
@@ -296,16 +279,19 @@ impl Progress {
         Some(Timestamp::from_millisecond(self.newest_ms?).ok()?.min(latest))
     }
 
-    /// What of `created_at` the walk went over without a break. While it is under way that ends just above the
-    /// oldest session seen, as others may share its millisecond.
-    fn interval(&self, until: Option<Date>, reached: Option<Reached>) -> Option<Interval> {
+    /// What of `created_at` the walk went over without a break, and kept. While it is under way that ends just above
+    /// the oldest session seen, as others may share its millisecond.
+    fn interval(&self, range: Range, reached: Option<Reached>) -> Option<Interval> {
         let began = self.began?;
         let from = match reached {
             Some(Reached::Bottom) => None,
             Some(Reached::Moment(moment)) => Some(moment),
             None => Some(Timestamp::from_millisecond(self.oldest_ms?.saturating_add(1)).ok()?),
         };
-        let end = until.and_then(|day| day.tomorrow().ok()).map_or(began, |end| day_start(end).min(began));
+        // Older sessions were passed on the way, but their rows were not asked for.
+        let from = from.max(range.since.map(day_start));
+        let end = range.until.and_then(|day| day.tomorrow().ok());
+        let end = end.map_or(began, |end| day_start(end).min(began));
         (from.is_none_or(|from| from <= end)).then_some(Interval { from, until: end })
     }
 }

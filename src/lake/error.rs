@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use arrow::error::ArrowError;
+
 /// A lake could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -84,6 +86,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Rows in memory that could not be sorted or merged.
+    pub(super) fn arrow(what: &'static str) -> impl FnOnce(ArrowError) -> Self {
+        move |source| Self::File { what, key: "of the day".to_owned(), source: Box::new(source) }
+    }
+
     pub(super) fn file(
         what: &'static str,
         key: &object_store::path::Path,

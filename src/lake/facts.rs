@@ -27,6 +27,45 @@ pub struct Walked {
     pub whole: bool,
 }
 
+/// Where a day's rows come from, and so what they may change.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin {
+    /// From a walk of the API: its version of a session is the newest.
+    Walk(Walked),
+    /// From files, the latest of them fetched at that moment: of two versions of a session the one fetched later
+    /// stays, and no day becomes covered by them.
+    Import(Timestamp),
+}
+
+impl Origin {
+    /// The walk that the day's record speaks of from now on: this one, or for an import the one that it spoke of.
+    pub(super) fn walked(self, old: Option<&DayRecord>) -> Walked {
+        match (self, old) {
+            (Self::Walk(walked), _) => walked,
+            (Self::Import(_), Some(old)) => Walked { began: old.checked_at, whole: old.complete },
+            (Self::Import(fetched), None) => Walked { began: fetched, whole: false },
+        }
+    }
+
+    /// Whether a stored version of a session gives way to one that comes in, by the moments in milliseconds since
+    /// 1970 at which they were fetched. What the API confirmed when it walked a complete day counts as fetched then.
+    pub(super) fn stored_gives_way(self, old: Option<&DayRecord>, stored_ms: i64, incoming_ms: i64) -> bool {
+        match self {
+            Self::Walk(_) => true,
+            Self::Import(_) => {
+                let confirmed = old.filter(|old| old.complete).map(|old| old.checked_at.as_millisecond());
+                confirmed.max(Some(stored_ms)) < Some(incoming_ms)
+            }
+        }
+    }
+
+    /// Whether the day counts as imported: by files that were fetched after its end.
+    pub(super) fn imports(self, date: Date) -> bool {
+        let end = date.tomorrow().map_or(Timestamp::MAX, day_start);
+        matches!(self, Self::Import(fetched) if fetched >= end)
+    }
+}
+
 /// What a day's rows say as a whole.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
@@ -92,6 +131,7 @@ impl Facts {
             oldest: moment(self.oldest),
             statuses: self.statuses.clone(),
             coverage: self.coverage(absent),
+            imported: false,
             run_id: run_id.to_owned(),
         }
     }

@@ -38,6 +38,11 @@ pub(super) fn day_record(day: Date) -> Key {
     Key::from(format!("{INTERNAL}/days/{day}.json"))
 }
 
+/// The folder of the runs' records.
+pub(super) fn run_records() -> Key {
+    Key::from(format!("{INTERNAL}/runs"))
+}
+
 /// A run's record.
 pub(super) fn run_record(run_id: &str) -> Key {
     Key::from(format!("{INTERNAL}/runs/{run_id}.json"))

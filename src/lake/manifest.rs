@@ -111,6 +111,9 @@ pub struct DayRecord {
     pub sha256: String,
     /// Whether it was walked from end to end after its end.
     pub complete: bool,
+    /// Whether files that were fetched after its end were imported: reports take it for complete.
+    #[serde(default)]
+    pub imported: bool,
     /// Complete, begun an hour after the day's end or later, and every session in a final status.
     pub sealed: bool,
     /// When the last walk over it began, by the server's clock.
@@ -129,51 +132,11 @@ pub struct DayRecord {
     pub run_id: String,
 }
 
-/// What one run did.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct RunRecord {
-    /// The version of the records.
-    pub version: u32,
-    /// The run.
-    pub run_id: String,
-    /// When it began.
-    pub began_at: Timestamp,
-    /// When it ended.
-    pub ended_at: Timestamp,
-    /// How it ended: `done` or `incomplete`, with the reason.
-    pub outcome: String,
-    /// The environment that answered.
-    pub environment_id: Option<String>,
-    /// The API version asked for.
-    pub api_version: String,
-    /// This program's version.
-    pub program_version: String,
-    /// Requests sent, retries included.
-    pub requests: u64,
-    /// Requests sent again.
-    pub retries: u64,
-    /// 429 answers.
-    pub too_many_requests: u64,
-    /// Seconds spent waiting for the pace and after failures.
-    pub waited_seconds: f64,
-    /// Requests left in the API's window at the end, if it said so.
-    pub budget_left: Option<u32>,
-    /// Pages read.
-    pub pages: u64,
-    /// Rows seen.
-    pub rows: u64,
-    /// Rows that the lake did not have.
-    pub new: u64,
-    /// Rows that the lake had otherwise.
-    pub changed: u64,
-    /// Resources that could not become rows.
-    pub quarantined: u64,
-    /// Values of another type than documented, by column.
-    pub wrong_types: BTreeMap<String, u64>,
-    /// Days whose files were written.
-    pub days_written: u64,
-    /// The settings, without secrets.
-    pub settings: BTreeMap<String, String>,
+impl DayRecord {
+    /// Whether reports may take the day for whole.
+    pub fn is_whole(&self) -> bool {
+        self.complete || self.imported
+    }
 }
 
 /// All that is recorded of the days.
@@ -215,14 +178,6 @@ impl Lake {
     /// [`Error::Store`] if it cannot be written.
     pub fn record_day(&self, record: &DayRecord) -> Result<(), Error> {
         self.write_json(&layout::day_record(record.date), record)
-    }
-
-    /// Writes a run's record.
-    ///
-    /// # Errors
-    /// [`Error::Store`] if it cannot be written.
-    pub fn record_run(&self, record: &RunRecord) -> Result<(), Error> {
-        self.write_json(&layout::run_record(&record.run_id), record)
     }
 }
 

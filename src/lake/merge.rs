@@ -8,7 +8,6 @@ use std::collections::BinaryHeap;
 
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
-use arrow::error::ArrowError;
 use arrow::row::{RowConverter, Rows, SortField};
 
 use super::Error;
@@ -77,6 +76,8 @@ impl Eq for Head<'_> {}
 /// The merged batches of a day, newest first, each id once.
 pub(super) struct Merge<'a> {
     heap: BinaryHeap<Head<'a>>,
+    /// Whether the day file's version of a row gives way to another, by their `fetched_at` in milliseconds since 1970.
+    gives_way: &'a dyn Fn(i64, i64) -> bool,
     converter: RowConverter,
     pool: Vec<RecordBatch>,
     picks: Vec<(usize, usize)>,
@@ -84,15 +85,18 @@ pub(super) struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    pub(super) fn new(sources: Vec<Source<'a>>) -> Result<Self, Error> {
+    pub(super) fn new(
+        sources: Vec<Source<'a>>,
+        gives_way: &'a dyn Fn(i64, i64) -> bool,
+    ) -> Result<Self, Error> {
         let heap = sources
             .into_iter()
             .map(|Source { newest, rank, batches }| Head { key: newest, rank, batches, loaded: None })
             .collect();
         let fields =
             compared().map(|column| SortField::new(schema().field(column).data_type().clone())).collect();
-        let converter = RowConverter::new(fields).map_err(arrow)?;
-        Ok(Self { heap, converter, pool: Vec::new(), picks: Vec::new(), tally: Tally::default() })
+        let converter = RowConverter::new(fields).map_err(Error::arrow("merged"))?;
+        Ok(Self { heap, gives_way, converter, pool: Vec::new(), picks: Vec::new(), tally: Tally::default() })
     }
 
     /// What was found so far.
@@ -126,7 +130,7 @@ impl<'a> Merge<'a> {
         self.flush()
     }
 
-    /// Takes the head's row, or the day file's version of it where that says the same.
+    /// Takes the head's row, or the day file's version of it where that says the same or is the newer one.
     fn pick(&mut self, head: &mut Head<'a>) -> Result<(), Error> {
         let mut stored = None;
         while self.heap.peek().is_some_and(|other| other.key == head.key) {
@@ -144,7 +148,8 @@ impl<'a> Merge<'a> {
             self.keep(head);
             return Ok(());
         };
-        if self.same(head, &mut stored)? {
+        let newer = stored.fetched_ms().zip(head.fetched_ms());
+        if self.same(head, &mut stored)? || !newer.is_some_and(|(old, new)| (self.gives_way)(old, new)) {
             self.keep(&mut stored);
         } else {
             self.keep(head);
@@ -196,7 +201,7 @@ impl<'a> Merge<'a> {
         let pool: Vec<&RecordBatch> = self.pool.iter().collect();
         let batch = match self.contiguous() {
             Some((from, rows)) => self.pool[0].slice(from, rows),
-            None => interleave_record_batch(&pool, &self.picks).map_err(arrow)?,
+            None => interleave_record_batch(&pool, &self.picks).map_err(Error::arrow("merged"))?,
         };
         self.picks.clear();
         self.pool.clear();
@@ -226,7 +231,7 @@ impl Head<'_> {
     fn next_batch(&mut self) -> Result<(), Error> {
         self.loaded = None;
         for batch in self.batches.by_ref() {
-            let batch = with_schema(&batch?).map_err(arrow)?;
+            let batch = with_schema(&batch?).map_err(Error::arrow("merged"))?;
             if batch.num_rows() > 0 {
                 let keys = KeyColumns::of(&batch);
                 self.key = keys.key(0);
@@ -251,6 +256,11 @@ impl Head<'_> {
         true
     }
 
+    /// When this version of the row was first seen, in milliseconds since 1970.
+    fn fetched_ms(&self) -> Option<i64> {
+        self.loaded.as_ref().map(|loaded| loaded.keys.fetched_ms(loaded.row))
+    }
+
     /// Past a batch's last row: on to the next batch, if there is one.
     fn settle(&mut self) -> Result<(), Error> {
         match &self.loaded {
@@ -265,7 +275,7 @@ impl Loaded {
     fn compare(&mut self, converter: &RowConverter) -> Result<(), Error> {
         if self.comparable.is_none() {
             let columns: Vec<_> = compared().map(|column| self.batch.column(column).clone()).collect();
-            self.comparable = Some(converter.convert_columns(&columns).map_err(arrow)?);
+            self.comparable = Some(converter.convert_columns(&columns).map_err(Error::arrow("merged"))?);
         }
         Ok(())
     }
@@ -274,8 +284,4 @@ impl Loaded {
 /// Every column but `fetched_at`.
 fn compared() -> impl Iterator<Item = usize> {
     (0..schema().fields().len()).filter(|column| schema().field(*column).name() != "fetched_at")
-}
-
-fn arrow(source: ArrowError) -> Error {
-    Error::File { what: "merged", key: "of the day".to_owned(), source: Box::new(source) }
 }

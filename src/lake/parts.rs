@@ -32,19 +32,21 @@ pub(super) struct RowKey {
     pub(super) session_id: String,
 }
 
-/// The two columns that order a batch.
+/// The two columns that order a batch, and the one that says which version of a row is the newer.
 #[derive(Debug, Clone)]
 pub(super) struct KeyColumns {
     created: TimestampMillisecondArray,
     session: StringArray,
+    fetched: TimestampMillisecondArray,
 }
 
 impl KeyColumns {
     pub(super) fn of(batch: &RecordBatch) -> Self {
-        let created = 2 + RELATIONSHIPS.len() + CREATED_AT;
+        let moments = |column: usize| batch.column(column).as_primitive::<TimestampMillisecondType>().clone();
         Self {
-            created: batch.column(created).as_primitive::<TimestampMillisecondType>().clone(),
+            created: moments(2 + RELATIONSHIPS.len() + CREATED_AT),
             session: batch.column(SESSION_ID).as_string::<i32>().clone(),
+            fetched: moments(batch.num_columns() - 2),
         }
     }
 
@@ -61,6 +63,10 @@ impl KeyColumns {
         self.created.value(row)
     }
 
+    pub(super) fn fetched_ms(&self, row: usize) -> i64 {
+        self.fetched.value(row)
+    }
+
     pub(super) fn key(&self, row: usize) -> RowKey {
         RowKey { created_ms: self.created.value(row), session_id: self.session.value(row).to_owned() }
     }
@@ -70,6 +76,19 @@ impl RowKey {
     pub(super) fn order(&self) -> (std::cmp::Reverse<i64>, &str) {
         (std::cmp::Reverse(self.created_ms), &self.session_id)
     }
+}
+
+/// The batch with its newest rows first, rows of the same age in the order they came, and where each came from if
+/// any had to move. Pages come in order; files need not, and their days would fall apart into single rows.
+pub(super) fn by_age(batch: &RecordBatch) -> Result<(RecordBatch, Option<UInt32Array>), ArrowError> {
+    let keys = KeyColumns::of(batch);
+    if (1..keys.len()).all(|row| keys.created_ms(row - 1) >= keys.created_ms(row)) {
+        return Ok((batch.clone(), None));
+    }
+    let mut order: Vec<u32> = (0..keys.len() as u32).collect();
+    order.sort_by_key(|row| std::cmp::Reverse(keys.created_ms(*row as usize)));
+    let order = UInt32Array::from(order);
+    Ok((take_record_batch(batch, &order)?, Some(order)))
 }
 
 /// One batch of the rows in their order; of several with one key only the one that came last is kept.

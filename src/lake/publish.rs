@@ -3,6 +3,9 @@
 //! The new file is written under staging and moved into place in one step, after an intent was journalled: a
 //! reader sees the old file or the new one, and after a crash the file is known as ours.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
 use jiff::civil::Date;
 use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
@@ -12,10 +15,10 @@ use parquet::file::metadata::KeyValue;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::facts::{Facts, Walked, empty_day};
+use super::facts::{Facts, Origin, empty_day};
 use super::manifest::DayRecord;
 use super::merge::{Batches, Merge, Source, Tally};
-use super::parts::{BATCH_ROWS, Part, PartReader, RowKey};
+use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey};
 use super::stage::StagedDay;
 use super::writer::properties;
 use super::{Error, Lake, Stage, hexadecimal, layout, store_error};
@@ -47,18 +50,67 @@ impl Stage {
     ///
     /// # Errors
     /// [`Error`] if a file cannot be read, merged or written; the day file is then as it was.
-    pub fn publish(&mut self, date: Date, walked: Walked) -> Result<Published, Error> {
+    pub fn publish(&mut self, date: Date, origin: Origin) -> Result<Published, Error> {
         let staged = self.take(date)?;
-        let lake = self.lake.clone();
+        let published =
+            Publication { lake: &self.lake, run_id: &self.run_id, date, origin }.publish(&staged)?;
+        self.spent.extend(staged.parts);
+        Ok(published)
+    }
+
+    /// Publishes every day that has rows waiting, several side by side, and says what each came to.
+    ///
+    /// # Errors
+    /// As [`Stage::publish`]; the days that were published before stay.
+    pub fn publish_all(&mut self, origin: Origin, threads: usize) -> Result<Vec<Published>, Error> {
+        let mut waiting = Vec::new();
+        for date in self.days() {
+            waiting.push((date, self.take(date)?));
+        }
+        let waiting = Mutex::new(waiting.into_iter());
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let (lake, run_id) = (&self.lake, self.run_id.as_str());
+        let work = || {
+            let mut published = Vec::new();
+            while let Some((date, staged)) = next() {
+                published.push(Publication { lake, run_id, date, origin }.publish(&staged)?);
+            }
+            Ok(published)
+        };
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+            let mut all = Vec::new();
+            for worker in workers {
+                // A panic goes on as one: the command line tells it.
+                all.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+            }
+            Ok(all)
+        })
+    }
+}
+
+/// One day on its way into the lake.
+struct Publication<'a> {
+    lake: &'a Lake,
+    run_id: &'a str,
+    date: Date,
+    origin: Origin,
+}
+
+impl Publication<'_> {
+    fn publish(&self, staged: &StagedDay) -> Result<Published, Error> {
+        let Self { lake, run_id, date, origin } = *self;
         let old: Option<DayRecord> = lake.read_json(&layout::day_record(date))?;
+        let walked = origin.walked(old.as_ref());
         let existing = lake.read_day(date)?;
         let had_file = existing.is_some();
-        let Some(written) = self.write_merged(date, &staged, existing)? else {
-            lake.record_day(&empty_day(date, walked, &self.run_id, old))?;
+        let Some(written) = self.write_merged(staged, existing, old.as_ref())? else {
+            lake.record_day(&empty_day(date, walked, run_id, old))?;
             return Ok(Published::default());
         };
         let Written { tally, facts, key, bytes, sha256 } = written;
-        let mut record = facts.record(date, walked, &self.run_id, &staged.absent);
+        let mut record = facts.record(date, walked, run_id, &staged.absent);
+        record.imported = origin.imports(date) || old.as_ref().is_some_and(|old| old.imported);
         let mut published =
             Published { rows: tally.rows, new: tally.new, changed: tally.changed, written: true };
         if let Some(old) = old.filter(|_| had_file && tally.new == 0 && tally.changed == 0) {
@@ -78,37 +130,37 @@ impl Stage {
         } else {
             record.bytes = bytes;
             record.sha256 = sha256;
-            lake.swap_in(&key, &Intent { run_id: self.run_id.clone(), record })?;
+            lake.swap_in(&key, &Intent { run_id: run_id.to_owned(), record })?;
         }
-        self.spent.extend(staged.parts);
         Ok(published)
     }
 
     /// Writes the merged rows under staging; none if there is not a single row.
     fn write_merged(
         &self,
-        date: Date,
         staged: &StagedDay,
         existing: Option<Batches<'static>>,
+        old: Option<&DayRecord>,
     ) -> Result<Option<Written>, Error> {
+        let Self { lake, run_id, date, origin } = *self;
         // The day file's first row is not known before it is read; it is opened first.
         let first = RowKey { created_ms: i64::MAX, session_id: String::new() };
         let mut sources: Vec<Source<'_>> =
             existing.into_iter().map(|batches| Source { newest: first.clone(), rank: 0, batches }).collect();
         for (nth, part) in staged.parts.iter().enumerate() {
-            let lazily = move || self.lake.read_part(&self.run_id, part);
+            let lazily = move || lake.read_part(run_id, part);
             sources.push(Source { newest: part.newest.clone(), rank: nth + 1, batches: lazy(lazily, part) });
         }
         if sources.is_empty() {
             return Ok(None);
         }
-        let mut merge = Merge::new(sources)?;
-        let key = layout::staged(&self.run_id, &format!("{date}.parquet"));
+        let gives_way = |stored_ms, incoming_ms| origin.stored_gives_way(old, stored_ms, incoming_ms);
+        let mut merge = Merge::new(sources, &gives_way)?;
+        let key = layout::staged(run_id, &format!("{date}.parquet"));
         let failed = |source| Error::file("written", &key, source);
         let mut facts = Facts::default();
         let mut writer =
-            ArrowWriter::try_new(self.lake.writer(&key)?, schema(), Some(properties(&self.run_id)))
-                .map_err(failed)?;
+            ArrowWriter::try_new(lake.writer(&key)?, schema(), Some(properties(run_id))).map_err(failed)?;
         while let Some(batch) = merge.next_batch()? {
             facts.add(&batch);
             writer.write(&batch).map_err(failed)?;
@@ -170,6 +222,16 @@ impl Lake {
             .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
             .map_err(|source| Error::file("read", &key, source))?;
         Ok(Some(Box::new(reader.map(move |batch| batch.map_err(|source| Error::file("read", &key, source))))))
+    }
+
+    /// The ids of a day file's sessions; none if there is no file.
+    pub(super) fn day_ids(&self, date: Date) -> Result<HashSet<String>, Error> {
+        let mut ids = HashSet::new();
+        for batch in self.read_day(date)?.into_iter().flatten() {
+            let keys = KeyColumns::of(&batch?);
+            ids.extend((0..keys.len()).map(|row| keys.at(row).1.to_owned()));
+        }
+        Ok(ids)
     }
 
     /// Moves a finished file into place and records it.

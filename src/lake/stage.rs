@@ -8,17 +8,19 @@ use arrow::array::RecordBatch;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use object_store::path::Path as Key;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::manifest::DayRecord;
-use super::parts::{KeyColumns, Part, sorted};
+use super::parts::{KeyColumns, Part, by_age, sorted};
 use super::{Error, Lake, layout, to_json};
 use crate::range::{DayRange, day_start, utc_date};
 use crate::session::Decoded;
 
 /// Rows of one day that are buffered before they become a part, whether or not a checkpoint is due.
 const PART_ROWS: usize = 32_768;
+/// Rows of all days together that are buffered before all of them become parts.
+const BUFFERED_ROWS: usize = 131_072;
 
 /// The rows of one run that are not yet published.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub struct Stage {
     /// Only rows of these days are kept; the others were passed on the way.
     range: Option<DayRange>,
     days: BTreeMap<Date, StagedDay>,
+    buffered: usize,
     next_part: u64,
     /// Parts whose day is published, but which the last checkpoint still names.
     pub(super) spent: Vec<Part>,
@@ -62,6 +65,7 @@ impl Stage {
             run_id: run_id.to_owned(),
             range,
             days: BTreeMap::new(),
+            buffered: 0,
             next_part: 0,
             spent: Vec::new(),
         }
@@ -80,21 +84,25 @@ impl Stage {
         stage
     }
 
-    /// Takes rows in.
+    /// Takes rows in, in whatever order they come.
     ///
     /// # Errors
     /// [`Error::Store`] if a part cannot be written.
     pub fn append(&mut self, decoded: &Decoded) -> Result<(), Error> {
-        let keys = KeyColumns::of(&decoded.batch);
+        let (batch, order) = by_age(&decoded.batch).map_err(Error::arrow("sorted"))?;
+        let absent =
+            |row: usize| decoded.absent[order.as_ref().map_or(row, |order| order.value(row) as usize)];
+        let keys = KeyColumns::of(&batch);
         let mut from = 0;
         while from < keys.len() {
             let (date, until) = day_run(&keys, from);
             if self.range.is_none_or(|range| range.contains(date)) {
                 let day = self.days.entry(date).or_default();
-                day.buffer.push(decoded.batch.slice(from, until - from));
+                day.buffer.push(batch.slice(from, until - from));
                 day.buffered += until - from;
-                for mask in &decoded.absent[from..until] {
-                    *day.absent.0.entry(*mask).or_default() += 1;
+                self.buffered += until - from;
+                for row in from..until {
+                    *day.absent.0.entry(absent(row)).or_default() += 1;
                 }
                 if day.buffered >= PART_ROWS {
                     self.spill(date)?;
@@ -102,7 +110,7 @@ impl Stage {
             }
             from = until;
         }
-        Ok(())
+        if self.buffered >= BUFFERED_ROWS { self.spill_all() } else { Ok(()) }
     }
 
     /// Writes all buffered rows as parts and says what there is: a checkpoint may then rely on it.
@@ -110,10 +118,7 @@ impl Stage {
     /// # Errors
     /// [`Error::Store`] if a part cannot be written.
     pub fn flush(&mut self) -> Result<StageState, Error> {
-        let dates: Vec<Date> = self.days.keys().copied().collect();
-        for date in dates {
-            self.spill(date)?;
-        }
+        self.spill_all()?;
         let absent = |day: &StagedDay| day.absent.0.iter().map(|(mask, rows)| (*mask, *rows)).collect();
         Ok(StageState {
             parts: self.days.values().flat_map(|day| day.parts.iter().cloned()).collect(),
@@ -130,6 +135,31 @@ impl Stage {
     /// The days that have rows waiting, oldest first.
     pub fn days(&self) -> Vec<Date> {
         self.days.keys().copied().collect()
+    }
+
+    /// The first day of which the lake has some of the waiting sessions already, and how many of them.
+    ///
+    /// # Errors
+    /// [`Error`] if a part or a day file cannot be read.
+    pub fn overlap(&mut self) -> Result<Option<(Date, usize)>, Error> {
+        self.spill_all()?;
+        for (date, day) in &self.days {
+            let mut stored = self.lake.day_ids(*date)?;
+            if stored.is_empty() {
+                continue;
+            }
+            let before = stored.len();
+            for part in &day.parts {
+                for batch in self.lake.read_part(&self.run_id, part)? {
+                    let keys = KeyColumns::of(&batch.map_err(Error::arrow("read"))?);
+                    (0..keys.len()).for_each(|row| _ = stored.remove(keys.at(row).1));
+                }
+            }
+            if stored.len() < before {
+                return Ok(Some((*date, before - stored.len())));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes a day out, all of its rows in parts.
@@ -155,7 +185,12 @@ impl Stage {
     /// [`Error::Store`] if something cannot be deleted.
     pub fn clear(&mut self) -> Result<(), Error> {
         self.days.clear();
+        self.buffered = 0;
         self.lake.clear_staging(&self.run_id)
+    }
+
+    fn spill_all(&mut self) -> Result<(), Error> {
+        self.days().into_iter().try_for_each(|date| self.spill(date))
     }
 
     fn spill(&mut self, date: Date) -> Result<(), Error> {
@@ -166,7 +201,7 @@ impl Stage {
         self.next_part += 1;
         day.parts.push(part);
         day.buffer.clear();
-        day.buffered = 0;
+        self.buffered -= std::mem::take(&mut day.buffered);
         Ok(())
     }
 }
@@ -208,6 +243,19 @@ impl Lake {
         Ok(())
     }
 
+    /// Deletes what ended runs staged without a checkpoint to go on from.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if something cannot be listed or deleted.
+    pub fn clear_abandoned(&self) -> Result<(), Error> {
+        for run_id in self.staged_runs()? {
+            if self.read_checkpoint::<IgnoredAny>(&run_id).is_none() {
+                self.clear_staging(&run_id)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps a run's checkpoint beside its parts.
     ///
     /// # Errors
@@ -233,23 +281,5 @@ impl Lake {
     /// [`Error::Record`] if it has one that cannot be understood.
     pub fn has_day_record(&self, date: Date) -> Result<bool, Error> {
         Ok(self.read_json::<DayRecord>(&layout::day_record(date))?.is_some())
-    }
-
-    /// Keeps the resources of a run that could not become rows, a line each.
-    ///
-    /// # Errors
-    /// [`Error::Store`] if they cannot be written.
-    pub fn record_quarantine<T: Serialize>(&self, run_id: &str, quarantined: &[T]) -> Result<(), Error> {
-        if quarantined.is_empty() {
-            return Ok(());
-        }
-        let key = layout::quarantine(run_id);
-        let mut lines = Vec::new();
-        for resource in quarantined {
-            serde_json::to_writer(&mut lines, resource)
-                .map_err(|source| Error::Record { key: key.to_string(), source })?;
-            lines.push(b'\n');
-        }
-        self.write_bytes(&key, lines)
     }
 }

@@ -18,9 +18,9 @@ pub struct Window {
 }
 
 impl Manifest {
-    /// The last day that was walked from end to end after its end.
+    /// The last day that was walked from end to end after its end, or imported.
     pub fn last_complete(&self) -> Option<Date> {
-        self.days.values().rev().find(|day| day.complete).map(|day| day.date)
+        self.days.values().rev().find(|day| day.is_whole()).map(|day| day.date)
     }
 
     /// What the lake holds of these days; none if it has a record of none of them.
@@ -28,7 +28,7 @@ impl Manifest {
         let recorded = || self.days.range(range.since()..=range.until()).map(|(_, day)| day);
         recorded().next()?;
         let is_complete = |date: &Date| match self.days.get(date) {
-            Some(day) => day.complete,
+            Some(day) => day.is_whole(),
             // Before the API's oldest session there is nothing to record, and yet nothing is missing.
             None => self.covers_day(*date),
         };
@@ -39,7 +39,7 @@ impl Manifest {
         })
     }
 
-    fn covers_day(&self, date: Date) -> bool {
+    pub(super) fn covers_day(&self, date: Date) -> bool {
         date.tomorrow().is_ok_and(|next| self.lake.covers(day_start(date), day_start(next)))
     }
 }

@@ -17,6 +17,10 @@ use super::page::{Cursor, Page, read_links};
 use super::retry::{self, Failure, Policy, Trouble, Verdict};
 use super::{ApiKey, BaseUrl, PAGE_SIZE};
 
+mod probe;
+
+pub use probe::Probe;
+
 /// The largest body that is read: a thousand times an ordinary page.
 const MAX_BODY: usize = 128 << 20;
 

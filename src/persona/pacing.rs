@@ -109,6 +109,11 @@ impl Pacer {
         rate.max(1.0)
     }
 
+    /// Requests a window that the API allows, if it says so.
+    pub fn limit(&self) -> Option<u32> {
+        self.limit
+    }
+
     /// Requests left in this window, if the API says so.
     pub fn remaining(&self) -> Option<u32> {
         self.remaining

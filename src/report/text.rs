@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use jiff::ToSpan;
+use jiff::civil::Date;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The value with every character that steers a screen written out as `\u{…}`: control characters (and with them
@@ -92,6 +94,42 @@ fn broken(word: &str, most: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Rows as lines of aligned columns; those from `figures_from` on are figures, aligned at their end.
+pub fn columns(rows: &[Vec<String>], figures_from: usize) -> Vec<String> {
+    let most = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widest =
+        |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| width(cell)).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..most).map(widest).collect();
+    let line = |row: &Vec<String>| {
+        let cell = |(at, cell): (usize, &String)| {
+            let gap = " ".repeat(widths[at] - width(cell));
+            if at < figures_from { format!("{cell}{gap}") } else { format!("{gap}{cell}") }
+        };
+        row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Days in words, neighbours drawn together, at most four spans of them.
+pub fn spans(days: &[Date]) -> String {
+    let mut spans: Vec<(Date, Date)> = Vec::new();
+    for day in days {
+        match spans.last_mut() {
+            Some((_, last)) if last.checked_add(1.day()).is_ok_and(|next| next == *day) => *last = *day,
+            _ => spans.push((*day, *day)),
+        }
+    }
+    const MOST: usize = 4;
+    let span = |(first, last): &(Date, Date)| {
+        if first == last { first.to_string() } else { format!("{first} to {last}") }
+    };
+    let mut words: Vec<String> = spans.iter().take(MOST).map(span).collect();
+    if spans.len() > MOST {
+        words.push(format!("and {} more gaps", spans.len() - MOST));
+    }
+    words.join(", ")
 }
 
 /// A whole number with thousands apart: `12,345`.

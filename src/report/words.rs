@@ -3,9 +3,6 @@
 //! Says them once, so that every format says the same. They are not yet escaped for any of them. Must not know
 //! how a format sets them.
 
-use jiff::ToSpan;
-use jiff::civil::Date;
-
 use crate::analysis::Answer;
 use crate::analysis::header::{MIN_SESSIONS, Rate};
 
@@ -44,7 +41,7 @@ pub fn stamp(page: &Page<'_>) -> Stamp {
     let mut warnings = Vec::new();
     if !scope.missing.is_empty() {
         let missing = scope.missing.len();
-        warnings.push(format!("Incomplete: {missing} of {length} missing: {}.", spans(&scope.missing)));
+        warnings.push(format!("Incomplete: {missing} of {length} missing: {}.", text::spans(&scope.missing)));
     } else if !scope.complete {
         warnings.push("Incomplete: not every day of the range is whole yet.".to_owned());
     }
@@ -83,24 +80,4 @@ pub fn definition(rate: &Rate) -> String {
         return format!("{numerator} / {denominator}");
     }
     format!("{numerator} / {denominator}, of {total}; unknown is {total} − {denominator}")
-}
-
-/// Days in words, neighbours drawn together, at most four spans of them.
-fn spans(days: &[Date]) -> String {
-    let mut spans: Vec<(Date, Date)> = Vec::new();
-    for day in days {
-        match spans.last_mut() {
-            Some((_, last)) if last.checked_add(1.day()).is_ok_and(|next| next == *day) => *last = *day,
-            _ => spans.push((*day, *day)),
-        }
-    }
-    const MOST: usize = 4;
-    let span = |(first, last): &(Date, Date)| {
-        if first == last { first.to_string() } else { format!("{first} to {last}") }
-    };
-    let mut words: Vec<String> = spans.iter().take(MOST).map(span).collect();
-    if spans.len() > MOST {
-        words.push(format!("and {} more gaps", spans.len() - MOST));
-    }
-    words.join(", ")
 }

@@ -10,12 +10,12 @@ use std::fmt::Write as _;
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use jiff::{Timestamp, ToSpan};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::columns::{Columns, Row};
 use super::names::{Names, snake};
-use super::resource::{Resource, Slot, each_of_page};
+use super::resource::{Resource, Slot, each_of_page, each_of_value};
 use super::schema::{ATTRIBUTES, CREATED_AT, RELATIONSHIPS, schema};
 
 /// The oldest usable `created-at`, 2015-01-01: years before the API began, and later than any zeroed clock.
@@ -86,12 +86,20 @@ pub enum DecodeError {
     /// The bytes are not UTF-8, as JSON must be.
     #[error("the bytes are not text in UTF-8")]
     NotText,
-    /// The bytes are not a page. Not quoted: they may hold personal data.
-    #[error("the bytes are not a page of sessions (line {line}, column {column})")]
+    /// The bytes are no page, or no JSON at all. Not quoted: they may hold personal data.
+    #[error("the bytes are not the JSON of sessions (line {line}, column {column})")]
     NotAPage {
         /// Where the parser stopped.
         line: usize,
         /// Where the parser stopped.
+        column: usize,
+    },
+    /// The JSON ends too early.
+    #[error("the JSON breaks off (line {line}, column {column})")]
+    CutOff {
+        /// Where it ends.
+        line: usize,
+        /// Where it ends.
         column: usize,
     },
     /// More text in one batch than Arrow can hold.
@@ -132,29 +140,50 @@ impl Decoder {
     /// Decodes one page. Every element of its list becomes a row or is quarantined.
     ///
     /// # Errors
-    /// [`DecodeError::NotAPage`] for bytes that are no page.
+    /// [`DecodeError`] for bytes that are no page.
     pub fn page(&mut self, body: &[u8], seen: &Seen) -> Result<PageFacts, DecodeError> {
+        self.read(body, seen, |text, names, each| each_of_page(text, names, each))
+    }
+
+    /// Decodes one JSON value from a file: a page, a list of resources or one resource. Every resource becomes a
+    /// row or is quarantined.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for bytes that are no JSON value.
+    pub fn value(&mut self, text: &[u8], seen: &Seen) -> Result<PageFacts, DecodeError> {
+        self.read(text, seen, |text, names, each| each_of_value(text, names, each))
+    }
+
+    fn read<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        seen: &Seen,
+        read: impl FnOnce(&'a str, &mut Names, &mut dyn FnMut(Resource<'a>)) -> Result<(), serde_json::Error>,
+    ) -> Result<PageFacts, DecodeError> {
         let mut facts = PageFacts::default();
-        let body = std::str::from_utf8(body).map_err(|_| DecodeError::NotText)?;
+        let text = std::str::from_utf8(bytes).map_err(|_| DecodeError::NotText)?;
         let latest_ms = seen.at.saturating_add(24.hours()).unwrap_or(Timestamp::MAX).as_millisecond();
-        let mut quarantined = Vec::new();
         let mut names = std::mem::take(&mut self.names);
-        let read = each_of_page(body, &mut names, |resource| {
+        let read = read(text, &mut names, &mut |resource| {
+            facts.resources += 1;
             match self.resource(&resource, seen, latest_ms) {
                 Ok(created_ms) => facts.add_row(created_ms),
-                Err(reason) => {
-                    let session_id = resource.id.as_deref().map(str::to_owned);
-                    quarantined.push((facts.resources, Quarantined { session_id, reason, resource: None }));
-                }
+                Err(reason) => self.quarantined.push(Quarantined {
+                    session_id: resource.id.as_deref().map(str::to_owned),
+                    reason,
+                    resource: RawValue::from_string(resource.raw.to_owned()).ok(),
+                }),
             }
-            facts.resources += 1;
         });
         self.names = names;
-        if !quarantined.is_empty() {
-            keep_resources(body, &mut quarantined);
-            self.quarantined.extend(quarantined.into_iter().map(|(_, quarantined)| quarantined));
-        }
-        read.map_err(|error| DecodeError::NotAPage { line: error.line(), column: error.column() })?;
+        read.map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            if error.is_eof() {
+                DecodeError::CutOff { line, column }
+            } else {
+                DecodeError::NotAPage { line, column }
+            }
+        })?;
         Ok(facts)
     }
 
@@ -235,19 +264,6 @@ fn usable<'r>(resource: &'r Resource<'_>, latest_ms: i64) -> Result<(&'r str, i6
         Slot::Moment(created_ms) => Ok((id, created_ms)),
         Slot::Absent | Slot::Null => Err("it has no created-at"),
         _ => Err("its created-at is not a date-time with a zone"),
-    }
-}
-
-/// Fills in the resources of a page that were quarantined. A page is only read again where there are any.
-fn keep_resources(body: &str, quarantined: &mut [(usize, Quarantined)]) {
-    #[derive(Deserialize)]
-    struct Raw<'a> {
-        #[serde(borrow)]
-        data: Vec<&'a RawValue>,
-    }
-    let Ok(Raw { data }) = serde_json::from_str(body) else { return };
-    for (place, quarantined) in quarantined {
-        quarantined.resource = data.get(*place).map(|raw| (*raw).to_owned());
     }
 }
 

@@ -70,6 +70,10 @@ fn moment(text: &str) -> Option<i64> {
 /// A resource's members, all borrowed from the page.
 #[derive(Debug)]
 pub(super) struct Resource<'a> {
+    /// The whole of it, as it came.
+    pub(super) raw: &'a str,
+    /// A list `data`, which makes it no resource but a page.
+    list: Option<&'a str>,
     /// Whether the list's element was an object at all.
     pub(super) is_object: bool,
     pub(super) kind: Option<Cow<'a, str>>,
@@ -80,9 +84,11 @@ pub(super) struct Resource<'a> {
     pub(super) unknown_relationships: Vec<(Cow<'a, str>, &'a str)>,
 }
 
-impl Resource<'_> {
-    fn empty() -> Self {
+impl<'a> Resource<'a> {
+    fn empty(raw: &'a str) -> Self {
         Self {
+            raw,
+            list: None,
             is_object: false,
             kind: None,
             id: None,
@@ -106,6 +112,34 @@ pub(super) fn each_of_page<'a>(
     let mut json = serde_json::Deserializer::from_str(body);
     json.deserialize_map(Page(|element: &'a RawValue| each(resource(element.get(), names))))?;
     json.end()
+}
+
+/// Calls back for each session of a JSON value: of a page, of a list of resources, or of one resource.
+///
+/// # Errors
+/// A syntax error; nothing has been called back then.
+pub(super) fn each_of_value<'a>(
+    text: &'a str,
+    names: &mut Names,
+    mut each: impl FnMut(Resource<'a>),
+) -> Result<(), serde_json::Error> {
+    let raw = serde_json::from_str::<&RawValue>(text)?.get();
+    if raw.starts_with('[') {
+        return each_element(raw, |element| each(resource(element, names)));
+    }
+    let found = resource(raw, names);
+    match found.list {
+        Some(list) => each_element(list, |element| each(resource(element, names))),
+        None => {
+            each(found);
+            Ok(())
+        }
+    }
+}
+
+fn each_element<'a>(list: &'a str, mut each: impl FnMut(&'a str)) -> Result<(), serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_str(list);
+    json.deserialize_seq(List(&mut |element: &'a RawValue| each(element.get())))
 }
 
 /// A page: an object whose `data` is a list.
@@ -155,8 +189,9 @@ impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for List<'_, F> {
 }
 
 fn resource<'a>(raw: &'a str, names: &mut Names) -> Resource<'a> {
-    let mut resource = Resource::empty();
+    let mut resource = Resource::empty(raw);
     resource.is_object = each_member(raw, |name, value| match &*name {
+        "data" if value.starts_with('[') => resource.list = Some(value),
         "id" => resource.id = text(value),
         "type" => resource.kind = text(value),
         "attributes" => {
