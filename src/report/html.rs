@@ -88,7 +88,7 @@ fn document(page: &Page<'_>, reports: &[Shown<'_>], rows: usize) -> Markup {
                         li { (words::ZONE) }
                     }
                     @if stamp.warnings.is_empty() {
-                        p.whole { "Every day of the range is complete." }
+                        p.sound { "Every day of the range is complete." }
                     } @else {
                         div.warning role="note" {
                             @for warning in &stamp.warnings { p { (text::visible(warning)) } }

@@ -5,6 +5,7 @@
 
 use maud::{Markup, html};
 
+use crate::analysis::table::Value;
 use crate::report::layout::{self, Cell, Heading, Role, Row};
 use crate::report::{text, words};
 
@@ -85,5 +86,7 @@ pub(super) fn exact(cell: &Cell, at: usize) -> Option<String> {
 }
 
 fn words_of(cell: &Cell) -> Markup {
-    html! { span.words { (text::cut(&text::visible(&cell.text), LONGEST)) } }
+    // A date or a moment is not broken at its hyphens.
+    let class = if matches!(cell.values[..], [Value::Text(_)]) { "words" } else { "whole" };
+    html! { span class=(class) { (text::cut(&text::visible(&cell.text), LONGEST)) } }
 }
