@@ -16,6 +16,7 @@
 //! - [`analysis`] runs the query catalogue over day files; [`report`] turns its tables into pages.
 //! - [`cli`] turns flags into narrow options, [`config`] lays files and environment under them.
 //! - [`sandbox`] is a stand-in for the API.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on should stop"))]
 
 pub mod analysis;
 pub mod cli;

@@ -1,7 +1,8 @@
-//! Reports: answers of the analysis as pages for a terminal or for other programs.
+//! Reports: answers of the analysis as pages for people and for other programs.
 //!
-//! Owns how figures look. One trait, [`Renderer`], for every format; the text formats share the cells of
-//! [`layout`] and the escaping of [`text`]. Must not know which engine answered, nor where the page goes.
+//! Owns how figures look. One trait, [`Renderer`], for every format; those for people share the cells of
+//! [`layout`], the sentences of [`words`] and the escaping of [`text`]. Must not know which engine answered, nor
+//! where the page goes.
 
 use std::io::{self, Write};
 
@@ -9,12 +10,20 @@ use jiff::Timestamp;
 
 use crate::analysis::{Answer, Scope};
 
+pub mod chart;
+pub mod csv;
 pub mod explanation;
+pub mod html;
 pub mod json;
 pub mod layout;
 pub mod listing;
+pub mod markdown;
 pub mod terminal;
 pub mod text;
+pub mod words;
+
+/// How many rows of a ranking people are shown.
+pub const MOST_ROWS: usize = 20;
 
 /// What is shown together: answers over one range.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +40,11 @@ pub struct Page<'a> {
 pub trait Renderer {
     /// The ending of a file in this format, without the dot.
     fn extension(&self) -> &'static str;
+
+    /// Whether a page can hold more than one report.
+    fn holds_several(&self) -> bool {
+        true
+    }
 
     /// Writes the page.
     ///

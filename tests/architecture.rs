@@ -3,22 +3,26 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 20] = [
+const LIBRARIES: [(&str, &[&str]); 24] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local"]),
     ("axum", &["sandbox"]),
+    ("base64", &["report/html"]),
     ("clap", &["cli", "config"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("comfy_table", &["report"]),
+    ("csv", &["report/csv"]),
     ("flate2", &["import"]),
     ("indicatif", &["cli"]),
+    ("kuva", &["report/chart"]),
+    ("maud", &["report/chart", "report/html"]),
     ("nix", &["cli"]),
     ("object_store", &["lake"]),
     ("parquet", &["lake"]),
     ("polars", &["analysis/local"]),
     ("reqwest", &["persona"]),
-    ("sha2", &["lake"]),
+    ("sha2", &["lake", "report/html"]),
     ("terminal_size", &["cli"]),
     ("toml", &["config"]),
     ("tower_http", &["sandbox"]),

@@ -226,8 +226,8 @@ fn the_records_say_what_the_files_hold() {
         assert_eq!(record["run_id"], run["run_id"], "{date}");
     }
     // Noon of the last day: all but that one are over.
-    let complete = records.values().map(|record| record["complete"].as_bool().unwrap());
-    assert!(complete.clone().rev().skip(1).all(|complete| complete) && !complete.last().unwrap());
+    let mut complete = records.values().map(|record| record["complete"].as_bool().unwrap());
+    assert!(complete.clone().rev().skip(1).all(|complete| complete) && !complete.next_back().unwrap());
     assert_eq!((&run["outcome"], &run["rows"], &run["new"]), (&json!("done"), &json!(1_600), &json!(1_600)));
     let left: Vec<_> = lake.files().into_keys().filter(|name| name.contains("staging")).collect();
     assert_eq!(left, Vec::<String>::new());

@@ -207,6 +207,7 @@ impl Invocation<'_> {
     /// on standard output, no panic, no backtrace. A flag that is wrong in itself is told by clap's sentence,
     /// which its usage may follow.
     #[track_caller]
+    #[allow(clippy::wrong_self_convention, reason = "a sentence of the tests: this invocation is refused")]
     pub(crate) fn is_refused(self, status: i32, words: &[&str]) -> Outcome {
         let outcome = self.ends_with(status);
         outcome.assert_no_panic();

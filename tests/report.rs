@@ -14,7 +14,7 @@ use session_risk::report::text;
 use crate::analysis::chain;
 use crate::small_lake::{SmallLake, odd_rows, range};
 
-fn options(names: &[&str], format: Format, width: usize) -> ReportOptions {
+pub(crate) fn options(names: &[&str], format: Format, width: usize) -> ReportOptions {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     ReportOptions {
         queries: Catalogue::built_in().unwrap().select(&names).unwrap(),
@@ -26,14 +26,14 @@ fn options(names: &[&str], format: Format, width: usize) -> ReportOptions {
     }
 }
 
-fn page(options: &ReportOptions, scope: &Scope) -> String {
+pub(crate) fn page(options: &ReportOptions, scope: &Scope) -> String {
     let mut out = Vec::new();
     render(options, scope, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
 /// Ordinary sessions only: what a README shows.
-fn lake() -> SmallLake {
+pub(crate) fn lake() -> SmallLake {
     let mut rows = odd_rows(4, 3000);
     rows.retain(|row| {
         let code = row["country_code"].as_str();
@@ -174,7 +174,14 @@ fn every_type_has_its_form_in_json() {
 fn output_writes_one_file_a_report_and_prints_their_paths() {
     let lake = lake();
     let folder = lake.folder.path().join("a/reports");
-    for (format, ending) in [(Format::Json, "json"), (Format::Terminal, "txt")] {
+    let endings = [
+        (Format::Json, "json"),
+        (Format::Terminal, "txt"),
+        (Format::Csv, "csv"),
+        (Format::Markdown, "md"),
+        (Format::Html, "html"),
+    ];
+    for (format, ending) in endings {
         let mut options = options(&["device_mix", "network_risk"], format, 30);
         options.output = Some(folder.clone());
         options.terminal.colour = true;
@@ -188,7 +195,7 @@ fn output_writes_one_file_a_report_and_prints_their_paths() {
     }
     let one: Json = serde_json::from_slice(&fs::read(folder.join("device_mix.json")).unwrap()).unwrap();
     assert_eq!(one["reports"].as_array().unwrap().len(), 1);
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 4);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 2 * endings.len());
 }
 
 #[test]
@@ -222,8 +229,8 @@ impl Write for Gone {
 #[test]
 fn a_broken_pipe_is_a_normal_end_and_a_full_disk_is_not() {
     let lake = SmallLake::new([json!({})]);
-    for format in [Format::Json, Format::Terminal] {
-        let options = options(&[], format, 80);
+    for format in [Format::Json, Format::Terminal, Format::Csv, Format::Markdown, Format::Html] {
+        let options = options(&["device_mix"], format, 80);
         render(&options, &lake.scope(), &mut Gone(io::ErrorKind::BrokenPipe)).unwrap();
         let error = render(&options, &lake.scope(), &mut Gone(io::ErrorKind::StorageFull)).unwrap_err();
         assert!(matches!(error, ReportError::Output(_)));
@@ -297,7 +304,7 @@ mod flags {
             ("--last -1d", "unexpected argument"),
             ("--last 4w", "it is not a number of days such as 28d"),
             ("--last 7d --since 2026-11-01", "cannot be used with"),
-            ("--format yaml", "[possible values: terminal, json]"),
+            ("--format yaml", "[possible values: terminal, json, csv, markdown, html]"),
         ] {
             let Err(error) = parse(flags) else { panic!("{flags} was taken") };
             assert!(error.contains(said), "{flags}: {error}");

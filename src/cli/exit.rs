@@ -89,7 +89,10 @@ pub(super) fn of_incomplete(incomplete: &export::Incomplete) -> Exit {
 
 fn is_wrong_usage(error: &ReportError) -> bool {
     match error {
-        ReportError::Ask(_) | ReportError::Backwards(_) | ReportError::Folder { .. } => true,
+        ReportError::Ask(_)
+        | ReportError::Backwards(_)
+        | ReportError::OneAtATime { .. }
+        | ReportError::Folder { .. } => true,
         ReportError::Analysis(error) => error.is_about_the_query(),
         _ => false,
     }

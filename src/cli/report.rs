@@ -18,7 +18,10 @@ use crate::analysis::catalogue::Query;
 use crate::analysis::local::LocalEngine;
 use crate::analysis::{self, AnalysisError, Scope};
 use crate::range::{Backwards, DayRange};
+use crate::report::csv::Csv;
+use crate::report::html::Html;
 use crate::report::json::Json;
+use crate::report::markdown::Markdown;
 use crate::report::terminal::Terminal;
 use crate::report::{Page, Renderer};
 
@@ -73,6 +76,12 @@ pub enum Format {
     Terminal,
     /// One document for other programs, never cut
     Json,
+    /// A report's rows for a spreadsheet, never cut; several reports need --output
+    Csv,
+    /// GitHub's tables, for a pull request
+    Markdown,
+    /// One page for a browser or a mail, with charts; needs no network and no script
+    Html,
 }
 
 /// Which days were asked for; the last complete day is the lake's to say.
@@ -138,6 +147,16 @@ pub enum ReportError {
     /// A range that ends before it begins: wrong usage.
     #[error(transparent)]
     Backwards(#[from] Backwards),
+    /// Several reports for standard output in a format that holds one: wrong usage.
+    #[error(
+        "a file of --format {format} holds one report and there are {reports}: name one of them, or a folder with --output"
+    )]
+    OneAtATime {
+        /// The format.
+        format: &'static str,
+        /// How many reports were asked for.
+        reports: usize,
+    },
     /// The folder for the reports.
     #[error("{} cannot be made the folder for the reports{hint}", path.display())]
     Folder {
@@ -231,9 +250,18 @@ impl ReportOptions {
     /// Makes the folder for the reports, if there is to be one: before any slow work.
     ///
     /// # Errors
-    /// [`ReportError::Folder`] if a file is in its place or it cannot be made.
+    /// [`ReportError::Folder`] if a file is in its place or it cannot be made, [`ReportError::OneAtATime`] if
+    /// standard output cannot hold them all.
     pub fn prepare(&self) -> Result<(), ReportError> {
-        let Some(path) = &self.output else { return Ok(()) };
+        let Some(path) = &self.output else {
+            let renderer = renderer(self.format, self.terminal);
+            let reports = self.queries.len();
+            return if reports == 1 || renderer.holds_several() {
+                Ok(())
+            } else {
+                Err(ReportError::OneAtATime { format: renderer.extension(), reports })
+            };
+        };
         fs::create_dir_all(path).map_err(|source| {
             let hint = if path.is_file() { ": it is a file" } else { "" };
             ReportError::Folder { path: path.clone(), hint, source }
@@ -271,6 +299,9 @@ fn renderer(format: Format, terminal: Terminal) -> Box<dyn Renderer> {
     match format {
         Format::Terminal => Box::new(terminal),
         Format::Json => Box::new(Json),
+        Format::Csv => Box::new(Csv),
+        Format::Markdown => Box::new(Markdown::default()),
+        Format::Html => Box::new(Html::default()),
     }
 }
 

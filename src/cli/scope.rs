@@ -45,10 +45,11 @@ pub(super) fn run(
         return list(&args, stdout);
     }
     let (options, days) = args.into_options(terminal(), Timestamp::now())?;
-    let lake = Lake::open(lake.location()?, runtime)?;
     if explain_only {
-        return explain(&lake, &options, days, stdout);
+        return explain(&Lake::open(lake.location()?, runtime)?, &options, days, stdout);
     }
+    options.prepare()?;
+    let lake = Lake::open(lake.location()?, runtime)?;
     report(&lake, &options, days, console, stdout)
 }
 
@@ -60,7 +61,6 @@ pub(super) fn report(
     console: &Console,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    options.prepare()?;
     let manifest = lake.manifest()?;
     let scope = scope(lake, &manifest, days, Timestamp::now())?;
     if !scope.complete {

@@ -22,7 +22,7 @@ pub struct Layout {
     /// Whether this is one row turned on its side: a line a rate.
     pub sideways: bool,
     /// Figures about the whole answer: label, figure.
-    pub facts: Vec<(String, String)>,
+    pub facts: Vec<(String, Cell)>,
     /// The columns, in order.
     pub columns: Vec<Heading>,
     /// The rows, in order, one cell a column.
@@ -63,11 +63,27 @@ pub enum Role {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// What it says, one cell a column.
-    pub cells: Vec<String>,
+    pub cells: Vec<Cell>,
     /// Whether too few were assessed for its rate to say much.
     pub small: bool,
     /// The value to draw, if the answer has one and the row is not small.
     pub bar: Option<f64>,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// What it says.
+    pub text: String,
+    /// What it says that of, exactly: one value; two for an interval (low, high) and for counts (numerator,
+    /// denominator).
+    pub values: Vec<Value>,
+}
+
+impl Cell {
+    fn new(value: &Value) -> Self {
+        Self { text: shown(value), values: vec![value.clone()] }
+    }
 }
 
 impl Layout {
@@ -84,7 +100,7 @@ impl Layout {
     /// Leaves out the columns that say nothing: no unknown anywhere.
     fn drop_idle(&mut self) {
         for at in (0..self.columns.len()).rev() {
-            let idle = |row: &Row| row.cells[at] == "0" || row.cells[at] == NOTHING;
+            let idle = |row: &Row| matches!(row.cells[at].values[..], [Value::Integer(0) | Value::Null]);
             if self.columns[at].role == Role::Unknown && self.rows.iter().all(idle) {
                 self.columns.remove(at);
                 for row in &mut self.rows {
@@ -93,6 +109,12 @@ impl Layout {
             }
         }
     }
+}
+
+/// How many rows people are shown: of a ranking the first, of a series all, since its newest come last.
+pub fn shown_rows(answer: &Answer, most: usize) -> usize {
+    let series = answer.query.header.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Line);
+    if series { usize::MAX } else { most }
 }
 
 /// The columns that no rate shows, and so stand for themselves.
@@ -137,12 +159,12 @@ fn upright(answer: &Answer) -> Layout {
     let drawn = header.chart.as_ref().filter(|chart| chart.kind == ChartKind::Bar);
     let rows = (0..table.rows.len()).map(|row| {
         let small = answer.is_small(row);
-        let mut cells: Vec<String> = Vec::with_capacity(columns.len());
+        let mut cells: Vec<Cell> = Vec::with_capacity(columns.len());
         for (at, heading) in plain.iter().zip(&columns) {
-            cells.push(match (&table.rows[row][*at], heading.role) {
-                (Value::Null, Role::Key) => NO_KEY.to_owned(),
-                (Value::Text(key), Role::Key) if key.is_empty() => EMPTY_KEY.to_owned(),
-                (value, _) => cell(value),
+            let value = &table.rows[row][*at];
+            cells.push(match heading.role {
+                Role::Key => Cell { text: key(value), values: vec![value.clone()] },
+                _ => Cell::new(value),
             });
         }
         for rate in &header.rates {
@@ -164,7 +186,7 @@ fn sideways_layout(answer: &Answer) -> Layout {
     let mut facts: Vec<&String> = totals.collect();
     facts.extend(plain_columns(answer).map(|at| &table.columns[at].name));
     facts.dedup();
-    let facts = facts.iter().map(|name| (text::label(name), cell(table.value(0, name)))).collect();
+    let facts = facts.iter().map(|name| (text::label(name), Cell::new(table.value(0, name)))).collect();
     let mut columns = vec![Heading { label: "Rate".to_owned(), role: Role::Key, figures: false }];
     let counts = rates.first().map(|rate| text::label(&rate.total)).unwrap_or_default();
     columns.extend(rate_headings([
@@ -174,7 +196,8 @@ fn sideways_layout(answer: &Answer) -> Layout {
         "Unknown".to_owned(),
     ]));
     let rows = rates.iter().map(|rate| {
-        let mut cells = vec![rate_label(rate)];
+        let label = rate_label(rate);
+        let mut cells = vec![Cell { text: label.clone(), values: vec![Value::Text(label)] }];
         cells.extend(rate_cells(answer, 0, rate));
         Row { cells, small: answer.is_small(0), bar: table.value(0, &rate.name).as_number() }
     });
@@ -182,7 +205,8 @@ fn sideways_layout(answer: &Answer) -> Layout {
     Layout { sideways: true, facts, columns, rows }
 }
 
-fn rate_label(rate: &Rate) -> String {
+/// A rate's name in words, without the word rate.
+pub fn rate_label(rate: &Rate) -> String {
     text::label(rate.name.strip_suffix("_rate").unwrap_or(&rate.name))
 }
 
@@ -191,31 +215,65 @@ fn rate_headings(labels: [String; 4]) -> impl Iterator<Item = Heading> {
     labels.into_iter().zip(roles).map(|(label, role)| Heading { label, role, figures: true })
 }
 
-fn rate_cells(answer: &Answer, row: usize, rate: &Rate) -> [String; 4] {
-    let table = &answer.table;
-    let ends = [LOW, HIGH].map(|end| table.value(row, &format!("{}{end}", rate.name)).as_number());
-    let counts = [&rate.numerator, &rate.denominator].map(|name| table.value(row, name).as_integer());
+fn rate_cells(answer: &Answer, row: usize, rate: &Rate) -> [Cell; 4] {
+    let value = |name: &str| answer.table.value(row, name).clone();
+    let share = value(&rate.name);
+    let ends = [LOW, HIGH].map(|end| value(&format!("{}{end}", rate.name)));
+    let counts = [&rate.numerator, &rate.denominator].map(|name| value(name));
     let nothing = || NOTHING.to_owned();
     [
-        table.value(row, &rate.name).as_number().map_or_else(nothing, text::percent),
-        if let [Some(low), Some(high)] = ends { text::interval(low, high) } else { nothing() },
-        match counts {
-            [Some(hits), Some(of)] => format!("{} of {}", text::count(hits), text::count(of)),
-            _ => nothing(),
+        Cell { text: share.as_number().map_or_else(nothing, text::percent), values: vec![share] },
+        Cell {
+            text: match ends.each_ref().map(Value::as_number) {
+                [Some(low), Some(high)] => text::interval(low, high),
+                _ => nothing(),
+            },
+            values: ends.into(),
         },
-        cell(table.value(row, &format!("{}{UNKNOWN}", rate.name))),
+        Cell {
+            text: match counts.each_ref().map(Value::as_integer) {
+                [Some(hits), Some(of)] => format!("{} of {}", text::count(hits), text::count(of)),
+                _ => nothing(),
+            },
+            values: counts.into(),
+        },
+        Cell::new(&value(&format!("{}{UNKNOWN}", rate.name))),
     ]
 }
 
+/// What a value that names a row looks like.
+pub fn key(value: &Value) -> String {
+    match value {
+        Value::Null => NO_KEY.to_owned(),
+        Value::Text(key) if key.is_empty() => EMPTY_KEY.to_owned(),
+        value => shown(value),
+    }
+}
+
 /// What a value looks like.
-pub fn cell(value: &Value) -> String {
+fn shown(value: &Value) -> String {
     match value {
         Value::Null => NOTHING.to_owned(),
         Value::Integer(value) => text::count(*value),
+        Value::Number(value) if !value.is_finite() => NOTHING.to_owned(),
         Value::Number(value) => format!("{value:.2}"),
         Value::Text(value) => value.clone(),
         Value::Boolean(value) => if *value { "yes" } else { "no" }.to_owned(),
         Value::Date(day) => day.to_string(),
         Value::Timestamp(moment) => moment.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    }
+}
+
+/// A value as a program reads it back: JSON's form without the quotes. Null, and what no number is, is nothing.
+pub fn exact(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Integer(value) => value.to_string(),
+        Value::Number(value) if !value.is_finite() => String::new(),
+        Value::Number(value) => value.to_string(),
+        Value::Text(value) => value.clone(),
+        Value::Boolean(value) => value.to_string(),
+        Value::Date(day) => day.to_string(),
+        Value::Timestamp(moment) => moment.to_string(),
     }
 }

@@ -6,10 +6,9 @@
 use std::io::{self, Write};
 
 use crate::analysis::Answer;
-use crate::analysis::header::{ChartKind, MIN_SESSIONS};
 
-use super::layout::{Layout, Role};
-use super::{Page, Renderer, text};
+use super::layout::{Layout, shown_rows};
+use super::{MOST_ROWS, Page, Renderer, text, words};
 
 mod grid;
 
@@ -33,7 +32,7 @@ pub struct Terminal {
 
 impl Default for Terminal {
     fn default() -> Self {
-        Self { width: USUAL, colour: false, rows: 20 }
+        Self { width: USUAL, colour: false, rows: MOST_ROWS }
     }
 }
 
@@ -56,11 +55,7 @@ impl Renderer for Terminal {
         wide.stamp(page, out)?;
         for answer in page.answers {
             writeln!(out)?;
-            // A series is not cut: its newest rows come last.
-            let series =
-                answer.query.header.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Line);
-            let rows = if series { usize::MAX } else { self.rows };
-            Self { rows, ..wide }.answer(answer, out)?;
+            Self { rows: shown_rows(answer, self.rows), ..wide }.answer(answer, out)?;
         }
         Ok(())
     }
@@ -68,27 +63,10 @@ impl Renderer for Terminal {
 
 impl Terminal {
     fn stamp(&self, page: &Page<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let scope = page.scope;
-        let days = scope.range.len();
-        let length = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
-        let newest = scope.newest.map_or_else(
-            || "no session yet".to_owned(),
-            |moment| format!("newest session {}", moment.strftime("%Y-%m-%d %H:%M")),
-        );
-        let range = format!("{} to {}", scope.range.since(), scope.range.until());
-        self.parts(out, None, &["Session risk", &range, &length, &newest, "all times UTC"])?;
-        if !scope.missing.is_empty() {
-            let missing = format!(
-                "Incomplete: {} of {length} missing: {}.",
-                scope.missing.len(),
-                text::spans(&scope.missing)
-            );
-            self.prose(out, Some(Ink::Warning), "", &missing)?;
-        } else if !scope.complete {
-            self.prose(out, Some(Ink::Warning), "", "Incomplete: not every day of the range is whole yet.")?;
-        }
-        for note in &scope.notes {
-            self.prose(out, Some(Ink::Warning), "", &text::visible(note))?;
+        let stamp = words::stamp(page);
+        self.parts(out, None, &[words::HEADING, &stamp.range, &stamp.length, &stamp.newest, words::ZONE])?;
+        for warning in &stamp.warnings {
+            self.prose(out, Some(Ink::Warning), "", &text::visible(warning))?;
         }
         Ok(())
     }
@@ -108,14 +86,14 @@ impl Terminal {
         writeln!(out)?;
         let layout = Layout::new(answer);
         for (label, figure) in &layout.facts {
-            let fact = format!("{}: {}", text::visible(label), text::visible(figure));
+            let fact = format!("{}: {}", text::visible(label), text::visible(&figure.text));
             self.prose(out, None, "", &fact)?;
         }
         if !layout.facts.is_empty() {
             writeln!(out)?;
         }
         let left_out = if layout.rows.is_empty() {
-            writeln!(out, "No rows.")?;
+            writeln!(out, "{}", words::NO_ROWS)?;
             Vec::new()
         } else {
             let left_out = self.table(&layout, out)?;
@@ -133,37 +111,23 @@ impl Terminal {
         left_out: &[String],
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let header = &answer.query.header;
         if layout.rows.is_empty() {
             return Ok(());
         }
-        let all = layout.rows.len();
-        if all > self.rows {
-            let cut =
-                format!("{} of {} rows; --format json has them all.", self.rows, text::count(all as i64));
+        if let Some(cut) = words::cut(self.rows, layout.rows.len()) {
             self.prose(out, Some(Ink::Warning), "", &cut)?;
         }
-        if layout.rows.iter().take(self.rows).any(|row| row.small)
-            && let (Some(least), Some(parameter)) = (answer.min_sessions(), header.parameter(MIN_SESSIONS))
-        {
-            let text = text::visible(&parameter.text);
-            let small = format!("* {MIN_SESSIONS} = {}: {text}.", text::count(least));
-            self.prose(out, Some(Ink::Dim), "  ", &small)?;
+        if let Some(small) = words::small(answer, layout, self.rows) {
+            self.prose(out, Some(Ink::Dim), "  ", &format!("* {}", text::visible(&small)))?;
         }
         if !left_out.is_empty() {
             let names = left_out.join(", ");
             self.prose(out, Some(Ink::Dim), "", &format!("Not shown at this width: {names}."))?;
         }
-        if !header.rates.is_empty() {
-            let of_known = layout.columns.iter().any(|column| column.role == Role::Unknown);
-            let definition = if of_known {
-                "Shares are of the sessions where the signal is known; [low–high] is the 95\u{a0}% Wilson interval."
-            } else {
-                "[low–high] is the share's 95\u{a0}% Wilson interval."
-            };
-            self.prose(out, Some(Ink::Dim), "", definition)?;
+        if let Some(shares) = words::shares(answer, layout) {
+            self.prose(out, Some(Ink::Dim), "", shares)?;
         }
-        for note in &header.notes {
+        for note in &answer.query.header.notes {
             self.prose(out, Some(Ink::Dim), "", &text::visible(note))?;
         }
         Ok(())

@@ -85,7 +85,7 @@ impl Columns {
         Self {
             environment: StringBuilder::new(),
             session: StringBuilder::new(),
-            related: [const { () }; RELATIONSHIPS.len()].map(|()| StringBuilder::new()),
+            related: std::array::from_fn(|_| StringBuilder::new()),
             attributes: ATTRIBUTES.iter().map(|attribute| Column::new(attribute.kind)).collect(),
             fetched: moments(),
             extra: StringBuilder::new(),

@@ -160,7 +160,8 @@ impl Terminal {
             let wanted = move |at: &usize| roles.contains(&layout.columns[*at].role);
             (0..layout.columns.len()).filter(wanted)
         };
-        let mut name: Vec<String> = of(&[Role::Key, Role::Words]).map(|at| row.cells[at].clone()).collect();
+        let mut name: Vec<String> =
+            of(&[Role::Key, Role::Words]).map(|at| row.cells[at].text.clone()).collect();
         if row.small
             && let Some(first) = name.first_mut()
         {
@@ -168,7 +169,7 @@ impl Terminal {
         }
         let mut parts: Vec<String> = Vec::new();
         for at in 0..layout.columns.len() {
-            let (label, cell) = (&layout.columns[at].label, &row.cells[at]);
+            let (label, cell) = (&layout.columns[at].label, &row.cells[at].text);
             match layout.columns[at].role {
                 Role::Key | Role::Words => {}
                 Role::Share if layout.sideways => parts.push(cell.clone()),
@@ -204,17 +205,21 @@ fn is_bar(c: char) -> bool {
 
 /// The row with every cell made harmless and the small mark set.
 fn harmless(row: &Row) -> Row {
-    Row { cells: row.cells.iter().map(|cell| text::visible(cell).into_owned()).collect(), ..row.clone() }
+    let mut row = row.clone();
+    for cell in &mut row.cells {
+        cell.text = text::visible(&cell.text).into_owned();
+    }
+    row
 }
 
 /// A cell as it stands in the grid: words cut, a small row's key marked.
 fn shown<'a>(layout: &Layout, row: &'a Row, at: usize, words: usize) -> std::borrow::Cow<'a, str> {
     match layout.columns[at].role {
         Role::Key if row.small && first_key(layout) == Some(at) => {
-            format!("{} *", text::cut(&row.cells[at], words - 2)).into()
+            format!("{} *", text::cut(&row.cells[at].text, words - 2)).into()
         }
-        Role::Key | Role::Words => text::cut(&row.cells[at], words),
-        _ => row.cells[at].as_str().into(),
+        Role::Key | Role::Words => text::cut(&row.cells[at].text, words),
+        _ => row.cells[at].text.as_str().into(),
     }
 }
 

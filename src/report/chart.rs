@@ -1,0 +1,176 @@
+//! What a report's chart shows: its points in order, their labels, and the same in words for who cannot see it.
+//!
+//! Owns what is drawn and what is left out, and says the latter. Must not know how it is drawn ([`draw`]) nor on
+//! what page it stands.
+
+use jiff::civil::Date;
+
+use crate::analysis::Answer;
+use crate::analysis::header::ChartKind;
+use crate::analysis::rate::{HIGH, LOW};
+use crate::analysis::table::Value;
+
+use super::{MOST_ROWS, layout, text};
+
+pub mod draw;
+
+/// A chart, ready to be drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chart {
+    /// Bars or a line.
+    pub kind: ChartKind,
+    /// What is drawn, in words: `High rate by country code`.
+    pub title: String,
+    /// Whether the values are shares.
+    pub shares: bool,
+    /// The points, in the rows' order.
+    pub points: Vec<Point>,
+    /// What is left out, a sentence each.
+    pub left_out: Vec<String>,
+}
+
+/// A bar, or a point of a line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Which row it is.
+    pub label: String,
+    /// The day, where the rows are days.
+    pub day: Option<Date>,
+    /// The value; none where nothing is known, which is not zero.
+    pub value: Option<f64>,
+    /// The ends of the value's interval.
+    pub interval: Option<(f64, f64)>,
+}
+
+impl Chart {
+    /// The chart that the query's header asks for, if there is anything to draw.
+    pub fn new(answer: &Answer) -> Option<Self> {
+        let header = &answer.query.header;
+        let wanted = header.chart.as_ref()?;
+        let bars = wanted.kind == ChartKind::Bar;
+        let mut left_out = Vec::new();
+        // Few sessions make wide intervals, beside which nothing else can be told apart.
+        let large = |row: &usize| !(bars && answer.is_small(*row));
+        let mut rows: Vec<usize> = (0..answer.table.rows.len()).filter(large).collect();
+        let small = answer.table.rows.len() - rows.len();
+        if bars && rows.len() > MOST_ROWS {
+            left_out.push(format!("Drawn are the first {MOST_ROWS} of {} rows.", rows.len()));
+            rows.truncate(MOST_ROWS);
+        }
+        if small > 0 {
+            let rows = if small == 1 { "row" } else { "rows" };
+            left_out.push(format!("Not drawn: {small} {rows} with few sessions."));
+        }
+        // A column of the key that names several rows needs the rest of the key beside it.
+        let by =
+            if header.key.contains(&wanted.by) { &header.key[..] } else { std::slice::from_ref(&wanted.by) };
+        let points: Vec<Point> = rows.into_iter().map(|row| point(answer, row, &wanted.value, by)).collect();
+        points.iter().any(|point| point.value.is_some()).then(|| Self {
+            kind: wanted.kind,
+            title: format!(
+                "{} by {}",
+                text::label(&wanted.value),
+                by.iter().map(|name| text::words(name)).collect::<Vec<_>>().join(" and ")
+            ),
+            shares: header.rates.iter().any(|rate| rate.name == wanted.value),
+            points,
+            left_out,
+        })
+    }
+
+    /// The same in words: every bar, or a line's first, lowest, highest and last point.
+    pub fn description(&self) -> String {
+        let known: Vec<&Point> = self.points.iter().filter(|point| point.value.is_some()).collect();
+        let value = |point: &Point| point.value.unwrap_or_default();
+        match (self.kind, &known[..]) {
+            (ChartKind::Line, [first, .., last]) => {
+                let by_value = |a: &&&Point, b: &&&Point| value(a).total_cmp(&value(b));
+                let [lowest, highest] = [known.iter().min_by(by_value), known.iter().max_by(by_value)];
+                let mut named = vec![("first", *first)];
+                named.extend(lowest.map(|point| ("lowest", *point)));
+                named.extend(highest.map(|point| ("highest", *point)));
+                named.push(("last", *last));
+                let named = named.iter().map(|(name, point)| format!("{name} {}", self.in_words(point)));
+                format!("{} points: {}.", known.len(), named.collect::<Vec<_>>().join("; "))
+            }
+            _ => {
+                let all: Vec<String> = self.points.iter().map(|point| self.in_words(point)).collect();
+                format!("{}.", all.join("; "))
+            }
+        }
+    }
+
+    fn in_words(&self, point: &Point) -> String {
+        let label = text::visible(&point.label);
+        let value = match point.value {
+            None => "not known".to_owned(),
+            Some(value) if self.shares => text::percent(value),
+            Some(value) => plain(value),
+        };
+        match point.interval.filter(|_| self.shares) {
+            Some((low, high)) => format!("{label} {value} {}", text::interval(low, high)),
+            None => format!("{label} {value}"),
+        }
+    }
+}
+
+fn point(answer: &Answer, row: usize, value: &str, by: &[String]) -> Point {
+    let number = |name: &str| answer.table.value(row, name).as_number().filter(|value| value.is_finite());
+    let [low, high] = [LOW, HIGH].map(|end| number(&format!("{value}{end}")));
+    let names: Vec<&Value> = by.iter().map(|name| answer.table.value(row, name)).collect();
+    let day = match names[..] {
+        [Value::Date(day)] => Some(*day),
+        _ => None,
+    };
+    Point {
+        label: names.into_iter().map(layout::key).collect::<Vec<_>>().join(" · "),
+        day,
+        value: number(value),
+        interval: low.zip(high),
+    }
+}
+
+/// A figure that is no share, whole if it is.
+fn plain(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        return text::count(value as i64);
+    }
+    format!("{value:.2}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(values: &[Option<f64>]) -> Chart {
+        let point = |(at, value): (usize, &Option<f64>)| Point {
+            label: format!("p{at}"),
+            day: None,
+            value: *value,
+            interval: value.map(|value| (value / 2.0, value * 2.0)),
+        };
+        Chart {
+            kind: ChartKind::Line,
+            title: "T".into(),
+            shares: true,
+            points: values.iter().enumerate().map(point).collect(),
+            left_out: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_line_is_told_by_its_first_lowest_highest_and_last_point_and_null_is_none_of_them() {
+        let told = line(&[None, Some(0.2), Some(0.1), Some(0.4), Some(0.3), None]).description();
+        assert_eq!(
+            told,
+            "4 points: first p1 20.0 % [10.0–40.0]; lowest p2 10.0 % [5.0–20.0]; \
+             highest p3 40.0 % [20.0–80.0]; last p4 30.0 % [15.0–60.0]."
+        );
+    }
+
+    #[test]
+    fn a_bar_of_nothing_known_is_not_told_as_zero() {
+        let bars = Chart { kind: ChartKind::Bar, ..line(&[Some(0.0), None]) };
+        assert_eq!(bars.description(), "p0 0.0 % [0.0–0.0]; p1 not known.");
+    }
+}

@@ -1,0 +1,107 @@
+//! One report on the page: its question, chart and table, how it misleads, and on demand how it was counted.
+
+use maud::{Markup, html};
+
+use crate::analysis::Answer;
+use crate::report::chart::{Chart, draw};
+use crate::report::layout::shown_rows;
+use crate::report::{text, words};
+
+use super::{Shown, table};
+
+/// How wide a chart is drawn for a desk, and for a hand. The style sheet shows one of the two.
+const WIDTHS: [(&str, f64); 2] = [("wide", 800.0), ("narrow", 340.0)];
+
+/// The report, with at most so many rows of a ranking.
+pub(super) fn section(report: &Shown<'_>, rows: usize) -> Markup {
+    let Shown { answer, layout, id } = report;
+    let header = &answer.query.header;
+    let chart = Chart::new(answer);
+    let rows = shown_rows(answer, rows);
+    let title = format!("{id}-title");
+    html! {
+        section #(id) aria-labelledby=(title) {
+            h2 id=(title) { (text::visible(&header.title)) }
+            p.question { (text::visible(&header.question)) }
+            @if !layout.facts.is_empty() {
+                dl.facts {
+                    @for (label, figure) in &layout.facts {
+                        div {
+                            dt { (text::visible(label)) }
+                            dd data-value=[table::exact(figure, 0)] { (text::visible(&figure.text)) }
+                        }
+                    }
+                }
+            }
+            @if let Some(chart) = &chart { (figure(chart, id)) }
+            @if layout.rows.is_empty() {
+                p { (words::NO_ROWS) }
+            } @else {
+                (table::table(report, rows))
+                (notes(report, rows))
+            }
+            (definitions(answer))
+            (query(answer))
+        }
+    }
+}
+
+fn figure(chart: &Chart, id: &str) -> Markup {
+    html! {
+        figure {
+            figcaption {
+                (text::visible(&chart.title))
+                @if chart.points.iter().any(|point| point.interval.is_some()) { ", with the 95 % interval" }
+                "."
+                @for sentence in &chart.left_out { " " (sentence) }
+            }
+            @for (class, width) in WIDTHS {
+                div class=(class) { (draw::draw(chart, &format!("{id}-{class}"), width)) }
+            }
+        }
+    }
+}
+
+/// What a reader needs to read the table rightly.
+fn notes(report: &Shown<'_>, rows: usize) -> Markup {
+    let Shown { answer, layout, .. } = report;
+    let small = words::small(answer, layout, rows).map(|small| format!("* {small}"));
+    let shares = words::shares(answer, layout).map(str::to_owned);
+    let own = answer.query.header.notes.iter().cloned();
+    let notes: Vec<String> = small.into_iter().chain(shares).chain(own).collect();
+    html! {
+        @if !notes.is_empty() {
+            ul.notes { @for note in &notes { li { (text::visible(note)) } } }
+        }
+    }
+}
+
+fn definitions(answer: &Answer) -> Markup {
+    let rates = &answer.query.header.rates;
+    html! {
+        @if !rates.is_empty() {
+            details {
+                summary { "How each rate is counted" }
+                dl {
+                    @for rate in rates {
+                        dt { (text::label(&rate.name)) }
+                        dd { (text::visible(&words::definition(rate))) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn query(answer: &Answer) -> Markup {
+    let sql: Vec<_> = answer.query.sql.lines().map(text::visible).collect();
+    html! {
+        details.sql {
+            summary { "The query " code { (text::visible(&answer.query.name)) } }
+            @for (name, value) in &answer.parameters {
+                p { code { (text::visible(&format!(":{name} = {value}"))) } }
+            }
+            pre tabindex="0" { code { (sql.join("\n")) } }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The same answers in all five formats, read back out of each.
+
+use serde_json::{Value as Json, json};
+use session_risk::analysis::Scope;
+use session_risk::analysis::catalogue::{Catalogue, Query};
+use session_risk::analysis::header::ChartKind;
+use session_risk::cli::report::Format;
+use session_risk::report::text;
+
+use super::{html_rows, markdown_cells};
+use crate::report::{lake, options, page};
+use crate::small_lake::SmallLake;
+
+/// serde_json may miss the last bit of what it reads.
+const EXACT: f64 = 1e-15;
+
+/// A rate as one format tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Reading {
+    share: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
+    hits: Option<i64>,
+    of: Option<i64>,
+    /// Not told where it is 0 throughout.
+    unknown: Option<i64>,
+}
+
+impl Reading {
+    /// Whether another tells the same, as far as its decimals go.
+    fn is(&self, other: &Self, within: f64) -> bool {
+        let near = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => (a - b).abs() <= within,
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        near(self.share, other.share)
+            && near(self.low, other.low)
+            && near(self.high, other.high)
+            && (self.hits, self.of) == (other.hits, other.of)
+            && self.unknown.unwrap_or(0) == other.unknown.unwrap_or(0)
+    }
+}
+
+/// What the JSON says: of each row its rate, or of the only row each of its rates.
+fn told(query: &Query, json: &Json) -> Vec<Reading> {
+    let rows = json["reports"][0]["rows"].as_array().unwrap();
+    let rates = &query.header.rates;
+    let all = rows.iter().flat_map(|row| rates.iter().map(move |rate| (row, rate)));
+    all.map(|(row, rate)| Reading {
+        share: row[&rate.name].as_f64(),
+        low: row[format!("{}_low", rate.name)].as_f64(),
+        high: row[format!("{}_high", rate.name)].as_f64(),
+        hits: row[&rate.numerator].as_i64(),
+        of: row[&rate.denominator].as_i64(),
+        unknown: row[format!("{}_unknown", rate.name)].as_i64(),
+    })
+    .collect()
+}
+
+/// The rates out of a line's cells, by their forms and in their order: `5.8 %`, `[5.4–6.3]`, `702 of 12,041`, and
+/// where some are unknown, how many.
+fn from_cells(cells: &[String]) -> Vec<Reading> {
+    let whole = |text: &str| text.replace(',', "").parse::<i64>().ok();
+    let share = |text: &str| {
+        let text = text.trim_start_matches(['<', '>']);
+        text.parse::<f64>().ok().map(|percent| percent / 100.0)
+    };
+    let mut readings = Vec::new();
+    for (at, cell) in cells.iter().enumerate() {
+        let Some((hits, of)) = cell.split_once(" of ") else { continue };
+        let (Some(hits), Some(of)) = (whole(hits), whole(of)) else { continue };
+        let ends = cells[at - 1].strip_prefix('[').and_then(|ends| ends.strip_suffix(']')?.split_once('–'));
+        let (low, high) = ends.unzip();
+        readings.push(Reading {
+            share: cells[at - 2].strip_suffix(" %").and_then(share),
+            low: low.and_then(share),
+            high: high.and_then(share),
+            hits: Some(hits),
+            of: Some(of),
+            unknown: cells.get(at + 1).and_then(|cell| whole(cell)),
+        });
+    }
+    readings
+}
+
+fn from_terminal(shown: &str) -> Vec<Reading> {
+    let is_bar = |c: char| ('\u{2588}'..='\u{258f}').contains(&c);
+    let cells = |line: &str| {
+        let cells = line.split("  ").map(|cell| cell.trim().trim_matches(is_bar).trim().to_owned());
+        cells.filter(|cell| !cell.is_empty()).collect::<Vec<_>>()
+    };
+    shown.lines().flat_map(|line| from_cells(&cells(line))).collect()
+}
+
+fn from_markdown(shown: &str) -> Vec<Reading> {
+    let lines = shown.lines().filter(|line| line.starts_with('|'));
+    lines.flat_map(|line| from_cells(&markdown_cells(line))).collect()
+}
+
+fn from_html(shown: &str) -> Vec<Reading> {
+    let mut rows = html_rows(shown).into_iter();
+    let heads: Vec<String> = rows.next().unwrap().into_iter().map(|head| head.text).collect();
+    let mut readings = Vec::new();
+    for row in rows {
+        let number = |at: usize, name: &str| row[at].attribute(name).map(|text| text.parse::<f64>().unwrap());
+        let whole = |at: usize, name: &str| row[at].attribute(name).map(|text| text.parse::<i64>().unwrap());
+        for at in (0..row.len()).filter(|at| row[*at].attributes.contains("data-count")) {
+            let is_unknown = heads.get(at + 1).is_some_and(|head| head.to_lowercase().ends_with("unknown"));
+            readings.push(Reading {
+                share: number(at - 2, "data-value"),
+                low: number(at - 1, "data-low"),
+                high: number(at - 1, "data-high"),
+                hits: whole(at, "data-count"),
+                of: whole(at, "data-of"),
+                unknown: if is_unknown { whole(at + 1, "data-value") } else { None },
+            });
+        }
+    }
+    readings
+}
+
+/// The CSV as the JSON has it: column names, and each cell as text.
+fn assert_csv_is_the_json(csv: &str, json: &Json) {
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let report = &json["reports"][0];
+    let columns: Vec<&str> =
+        report["columns"].as_array().unwrap().iter().map(|column| column["name"].as_str().unwrap()).collect();
+    assert_eq!(reader.headers().unwrap(), columns);
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let expected = report["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), expected.len());
+    for (row, expected) in rows.iter().zip(expected) {
+        for (cell, column) in row.iter().zip(&columns) {
+            let same = match &expected[*column] {
+                Json::Null => cell.is_empty(),
+                Json::Number(number) if number.is_f64() => {
+                    (cell.parse::<f64>().unwrap() - number.as_f64().unwrap()).abs() <= EXACT
+                }
+                // CSV writes out what steers a screen.
+                Json::String(value) => cell == text::visible(value),
+                Json::Number(number) => cell.parse().ok() == number.as_i64(),
+                Json::Bool(flag) => cell.parse().ok() == Some(*flag),
+                other => panic!("a row holds {other}"),
+            };
+            assert!(same, "{column}: {cell} in CSV, {} in JSON", expected[*column]);
+        }
+    }
+}
+
+/// Renders a query in all formats and compares what each tells; gives how many rates it compared.
+fn assert_same_everywhere(query: &Query, scope: &Scope) -> usize {
+    let in_format = |format| {
+        let mut options = options(&["network_risk"], format, 240);
+        options.queries = vec![query.clone()];
+        page(&options, scope)
+    };
+    let json: Json = serde_json::from_str(&in_format(Format::Json)).unwrap();
+    assert_csv_is_the_json(&in_format(Format::Csv), &json);
+    if query.header.rates.is_empty() {
+        return 0;
+    }
+    let told = told(query, &json);
+    // The last decimal of a percentage: what is under 0.1 % or over 99.9 % is told as that.
+    const DECIMAL: f64 = 0.001;
+    for (format, read, within) in [
+        ("HTML", from_html(&in_format(Format::Html)), EXACT),
+        ("Markdown", from_markdown(&in_format(Format::Markdown)), DECIMAL),
+        ("the terminal", from_terminal(&in_format(Format::Terminal)), DECIMAL),
+    ] {
+        // People are shown twenty rows of a ranking.
+        let is_series = query.header.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Line);
+        let most = if is_series { usize::MAX } else { 20 * query.header.rates.len() };
+        assert_eq!(read.len(), told.len().min(most), "{} in {format}: {read:#?}", query.name);
+        for (read, told) in read.iter().zip(&told) {
+            assert!(read.is(told, within), "{} in {format}: {read:?}, {told:?} in JSON", query.name);
+        }
+    }
+    told.len()
+}
+
+#[test]
+fn the_figures_are_the_same_in_all_five_formats() {
+    let lake = lake();
+    let catalogue = Catalogue::built_in().unwrap();
+    let compare = |query: &Query| assert_same_everywhere(query, &lake.scope());
+    let compared: usize = catalogue.queries().iter().map(compare).sum();
+    assert!(compared > 60, "{compared}");
+}
+
+#[test]
+fn what_is_not_known_is_not_zero_in_any_format() {
+    // Nobody assessed DE; of FR all are known and none is high.
+    let lake = SmallLake::new([
+        json!({"country_code": "DE"}),
+        json!({"country_code": "FR", "threat_level": "low", "is_vpn": false}),
+        json!({}),
+    ]);
+    for query in Catalogue::built_in().unwrap().queries() {
+        assert_same_everywhere(query, &lake.scope());
+    }
+    let shown = |format| page(&options(&["threat_by_country"], format, 240), &lake.scope());
+    let csv = shown(Format::Csv);
+    assert!(csv.contains("DE,,1,0,0,0,0,0,,,,1\r\n"), "{csv}");
+    assert!(csv.contains("FR,,1,1,1,0,0,0,0,0,0.793"), "{csv}");
+    let html = html_rows(&shown(Format::Html));
+    let row = |key: &str| html.iter().find(|row| row[0].text.starts_with(key)).unwrap();
+    let share = |key: &str| {
+        row(key)
+            .iter()
+            .find(|cell| cell.tag == "td" && !cell.text.is_empty() && cell.attributes.contains("figure"))
+            .unwrap()
+    };
+    assert_eq!((share("DE").text.as_str(), share("DE").attribute("data-value")), ("–", None));
+    assert_eq!((share("FR").text.as_str(), share("FR").attribute("data-value")), ("0.0 %", Some("0".into())));
+    let markdown = shown(Format::Markdown);
+    assert!(markdown.contains("| DE \\* | – | 0 | 0 | 0 | – | – | 0 of 0 | 1 |"), "{markdown}");
+}
+
+#[test]
+fn rows_without_a_rate_or_with_many_and_values_of_every_type_are_whole_in_every_format() {
+    let rows = [
+        json!({"created_at": "2026-11-20T23:30:00.120Z", "is_vpn": true, "latitude": 0.1, "os_name": "é"}),
+        json!({"created_at": "2026-11-19T00:00:00Z", "is_vpn": false}),
+    ];
+    let lake = SmallLake::new(rows);
+    let all = "SELECT created_at, created_date, is_vpn, latitude, os_name, longitude, 9007199254740993 AS big, \
+               COUNT(*) OVER () AS n, COUNT(is_tor) OVER () AS m FROM sessions ORDER BY created_at";
+    for header in [
+        "-- title: T\n-- question: Q?\n\n",
+        "-- title: T\n-- question: Q?\n-- key: created_date, os_name\n-- chart: line latitude by created_date\n\n",
+        "-- title: T\n-- question: Q?\n-- key: created_date\n-- rate: a_rate = m / n of n\n\
+         -- rate: b_rate = n / n of n\n-- chart: bar latitude by is_vpn\n\n",
+    ] {
+        let query = Query::parse("query", "x.sql", &format!("{header}{all}")).unwrap();
+        assert_eq!(query.header.rates.len(), header.matches("rate:").count());
+        let mut options = options(&["network_risk"], Format::Json, 240);
+        options.queries = vec![query];
+        let json: Json = serde_json::from_str(&page(&options, &lake.scope())).unwrap();
+        options.format = Format::Csv;
+        assert_csv_is_the_json(&page(&options, &lake.scope()), &json);
+        for format in [Format::Terminal, Format::Markdown, Format::Html] {
+            options.format = format;
+            let shown = page(&options, &lake.scope());
+            for words in ["2026-11-20 23:30:00", "yes", "0.10", "é", "–", "9,007,199,254,740,993"] {
+                let escaped = words.replace(':', "\\:");
+                assert!(shown.contains(words) || shown.contains(&escaped), "{words} in {format:?}: {shown}");
+            }
+        }
+        assert!(page(&options, &lake.scope()).contains("data-value=\"9007199254740993\""));
+    }
+}
+
+#[test]
+fn a_report_without_rows_says_so_in_every_format() {
+    let lake = SmallLake::new([]);
+    for format in super::ALL {
+        let shown = page(&options(&["device_mix"], format, 80), &lake.scope());
+        let said = match format {
+            Format::Json => shown.contains("\"rows\": []"),
+            Format::Csv => shown.lines().count() == 1 && shown.starts_with("device_type,os_name,sessions,"),
+            _ => shown.contains("No rows."),
+        };
+        assert!(said, "{format:?}: {shown}");
+    }
+}
