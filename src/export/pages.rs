@@ -18,8 +18,8 @@ use crate::session::{DecodeError, Decoded, Decoder, PageFacts, Seen};
 
 /// Pages between network and decode.
 pub(super) const PAGES_AHEAD: usize = 4;
-/// Chunks between decode and write.
-pub(super) const CHUNKS_AHEAD: usize = 2;
+/// Chunks between decode and write: enough that pages go on coming in while a day is published.
+pub(super) const CHUNKS_AHEAD: usize = 8;
 /// Rows that make a chunk.
 const CHUNK_ROWS: usize = 2_000;
 

@@ -14,6 +14,9 @@ use super::Error;
 use super::parts::{BATCH_ROWS, KeyColumns, RowKey, with_schema};
 use crate::session::schema::schema;
 
+/// Rows in a row that are worth a batch of their own.
+const RUN_ROWS: usize = 512;
+
 /// Batches in order, fetched when they are due.
 pub(super) type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch, Error>> + Send + 'a>;
 
@@ -104,10 +107,15 @@ impl<'a> Merge<'a> {
         self.tally
     }
 
-    /// The next rows, at most [`BATCH_ROWS`]; none at the end.
+    /// The next rows, at most [`BATCH_ROWS`]; none at the end. A long run of one source's rows is handed out by
+    /// itself, which copies nothing.
     pub(super) fn next_batch(&mut self) -> Result<Option<RecordBatch>, Error> {
         while self.picks.len() < BATCH_ROWS {
             let Some(mut head) = self.heap.pop() else { break };
+            if self.ends_a_run(&head) {
+                self.heap.push(head);
+                break;
+            }
             if head.loaded.is_none() {
                 // Its place was by its announced key; by its true one it may come later.
                 head.next_batch()?;
@@ -216,6 +224,12 @@ impl<'a> Merge<'a> {
             })
             .collect();
         Ok(Some(batch))
+    }
+
+    /// Whether the picks are a long run of one batch and the head's row comes from another.
+    fn ends_a_run(&self, head: &Head<'_>) -> bool {
+        let from = head.loaded.as_ref().and_then(|loaded| loaded.pooled);
+        self.picks.len() >= RUN_ROWS && self.pool.len() == 1 && from != Some(0) && self.contiguous().is_some()
     }
 
     /// The picks as one slice of one batch, which needs no copy.

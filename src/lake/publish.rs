@@ -21,7 +21,7 @@ use super::merge::{Batches, Merge, Source, Tally};
 use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey};
 use super::stage::StagedDay;
 use super::writer::properties;
-use super::{Error, Lake, Stage, hexadecimal, layout, store_error};
+use super::{Error, Lake, Stage, hexadecimal, layout, store_error, to_json};
 use crate::session::schema::schema;
 
 /// What publishing a day came to.
@@ -240,11 +240,13 @@ impl Lake {
     fn swap_in(&self, staged: &Key, intent: &Intent) -> Result<(), Error> {
         let date = intent.record.date;
         let target = layout::day_file(date);
-        self.write_json(&layout::intent(date), intent)?;
+        // Not waited for to reach the disk: if the power fails, the day is walked and merged once more.
+        let journal = layout::intent(date);
+        self.write_scratch(&journal, to_json(&journal, intent)?)?;
         self.wait(self.store.rename(staged, &target))
             .map_err(|source| store_error("publish", &target, source))?;
         self.record_day(&intent.record)?;
-        self.delete(&layout::intent(date))
+        self.delete(&journal)
     }
 
     /// Finishes what a crashed run was about to record: a day file that bears an intent's checksum is ours.
