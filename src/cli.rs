@@ -5,6 +5,7 @@
 mod api;
 pub mod catalogue;
 mod console;
+pub mod days;
 mod demo;
 mod doctor;
 mod duration;

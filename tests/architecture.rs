@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 24] = [
+const LIBRARIES: [(&str, &[&str]); 25] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local"]),
     ("axum", &["sandbox"]),
@@ -23,6 +23,7 @@ const LIBRARIES: [(&str, &[&str]); 24] = [
     ("polars", &["analysis/local"]),
     ("reqwest", &["persona"]),
     ("sha2", &["lake", "report/html"]),
+    ("strsim", &["analysis"]),
     ("terminal_size", &["cli"]),
     ("toml", &["config"]),
     ("tower_http", &["sandbox"]),

@@ -255,7 +255,7 @@ async fn the_report_is_what_the_demo_gives() {
     .await
     .unwrap();
     // How old the lake is says only when this test runs.
-    let age = |line: &&str| !line.starts_with("the last complete day of the lake is ");
+    let age = |line: &&str| !line.starts_with("The last complete day of the lake is ");
     let report: String = report.lines().filter(age).map(|line| format!("{line}\n")).collect();
     // It stands there in two pieces, the second folded away.
     let blocks = README.split("```text\n").map(|block| block.split("```").next().unwrap());

@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use serde_json::{Value as Json, json};
 use session_risk::analysis::Scope;
 use session_risk::analysis::catalogue::{Catalogue, Query};
-use session_risk::cli::report::{Days, Format, ReportError, ReportOptions, render};
+use session_risk::cli::days::Days;
+use session_risk::cli::report::{Format, ReportError, ReportOptions, render};
 use session_risk::report::terminal::Terminal;
 use session_risk::report::text;
 

@@ -5,8 +5,9 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
+use super::days::Days;
 use super::exit::Exit;
-use super::report::{Days, Format, ReportArgs, ReportError, ReportOptions, sent};
+use super::report::{Format, ReportArgs, ReportError, ReportOptions, sent};
 use super::scope::{scope, terminal};
 use crate::analysis::local::LocalEngine;
 use crate::analysis::{self, DayFile};

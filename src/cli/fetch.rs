@@ -10,9 +10,9 @@ use tokio::runtime::Handle;
 
 use super::api::ApiArgs;
 use super::console::{Console, sentence};
+use super::days::parse_date;
 use super::exit::{Exit, Usage, of_incomplete};
 use super::progress::Progress;
-use super::report::parse_date;
 use super::scheduler::{Part, SchedulerArgs};
 use crate::export::{self, ExportOptions, Range, Summary};
 use crate::lake::Lake;

@@ -10,14 +10,16 @@ use jiff::civil::Date;
 use tokio::runtime::Handle;
 
 use super::console::Console;
+use super::days::Days;
 use super::exit::{Exit, Nothing, Usage};
 use super::explain::{explain, list};
 use super::fetch::LakeArgs;
-use super::report::{Days, ReportArgs, ReportOptions, render};
+use super::report::{ReportArgs, ReportOptions, render};
 use crate::analysis::{DayFile, Scope};
 use crate::lake::{Lake, Manifest};
 use crate::range::{DayRange, utc_date};
 use crate::report::terminal::Terminal;
+use crate::report::words;
 
 /// The flags of `report`.
 #[derive(Debug, Clone, Args)]
@@ -63,13 +65,9 @@ pub(super) fn report(
 ) -> anyhow::Result<Exit> {
     let manifest = lake.manifest()?;
     let scope = scope(lake, &manifest, days, Timestamp::now())?;
-    if !scope.complete {
-        console.say(&format!(
-            "session-risk: {} of the {} days are not complete: {}",
-            scope.missing.len(),
-            scope.range.len(),
-            named(&scope.missing)
-        ));
+    // Where a page goes to a file or a program, a log should tell too.
+    if let Some(incomplete) = words::incomplete(&scope).filter(|_| !options.is_read_at_once()) {
+        console.say(&format!("session-risk: {incomplete}"));
     }
     render(options, &scope, stdout)?;
     Ok(Exit::Done)
@@ -105,40 +103,25 @@ pub(super) fn scope(lake: &Lake, manifest: &Manifest, days: Days, now: Timestamp
         range,
         files: files.collect(),
         complete: window.incomplete.is_empty(),
-        notes: notes(range, &window.incomplete, manifest, today),
+        notes: notes(range, manifest, today),
         missing: window.incomplete,
         newest: window.newest,
     })
 }
 
-fn notes(range: DayRange, incomplete: &[Date], manifest: &Manifest, today: Date) -> Vec<String> {
+/// What a reader must know besides which days are missing.
+fn notes(range: DayRange, manifest: &Manifest, today: Date) -> Vec<String> {
     let mut notes = Vec::new();
-    if !incomplete.is_empty() {
-        let complete = range.len() - incomplete.len();
-        let days = range.len();
-        notes.push(format!(
-            "{complete} of {days} days are complete; missing or still open: {}",
-            named(incomplete)
-        ));
-    }
     if let Some(first) = manifest.days.keys().next().filter(|first| **first > range.since()) {
-        notes.push(format!("the lake begins on {first}"));
+        notes.push(format!("The lake begins on {first}."));
     }
     if let Some(last) = manifest.last_complete() {
         let age = last.until(today).map_or(0, |span| span.get_days());
         if age > 1 {
-            notes.push(format!("the last complete day of the lake is {last}, {age} days ago"));
+            notes.push(format!("The last complete day of the lake is {last}, {age} days ago."));
         }
     }
     notes
-}
-
-/// Days in words: a few by name, many by their first and last.
-fn named(days: &[Date]) -> String {
-    match days {
-        [first, .., last] if days.len() > 4 => format!("{} days between {first} and {last}", days.len()),
-        days => days.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-    }
 }
 
 fn held(manifest: &Manifest) -> String {

@@ -54,7 +54,8 @@ impl Chart {
         let mut rows: Vec<usize> = (0..answer.table.rows.len()).filter(large).collect();
         let small = answer.table.rows.len() - rows.len();
         if bars && rows.len() > MOST_ROWS {
-            left_out.push(format!("Drawn are the first {MOST_ROWS} of {} rows.", rows.len()));
+            let all = text::count(rows.len() as i64);
+            left_out.push(format!("Drawn are the first {MOST_ROWS} of {all} rows."));
             rows.truncate(MOST_ROWS);
         }
         if small > 0 {

@@ -12,7 +12,7 @@ use crate::analysis::Answer;
 use crate::analysis::table::{Column, Value};
 use crate::range::DayRange;
 
-use super::{Page, Renderer, text};
+use super::{Page, Renderer, text, words};
 
 /// The version that stands in every document.
 pub const VERSION: u32 = 1;
@@ -80,7 +80,7 @@ struct Report<'a> {
     title: &'a str,
     columns: Vec<ColumnName<'a>>,
     rows: Vec<Row<'a>>,
-    notes: Vec<&'a str>,
+    notes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -137,12 +137,13 @@ fn report<'a>(page: &Page<'a>, answer: &'a Answer) -> Report<'a> {
     let columns = &answer.table.columns;
     let name = |column: &'a Column| ColumnName { name: &column.name, data_type: column.data_type.name() };
     // A report may be passed on alone, so each carries what is true of the whole range.
-    let notes = page.scope.notes.iter().chain(&answer.query.header.notes);
+    let incomplete = words::incomplete(page.scope);
+    let notes = page.scope.notes.iter().chain(&answer.query.header.notes).cloned();
     Report {
         name: &answer.query.name,
         title: &answer.query.header.title,
         columns: columns.iter().map(name).collect(),
         rows: answer.table.rows.iter().map(|values| Row { columns, values }).collect(),
-        notes: notes.map(String::as_str).collect(),
+        notes: incomplete.into_iter().chain(notes).collect(),
     }
 }

@@ -117,12 +117,14 @@ pub fn shown_rows(answer: &Answer, most: usize) -> usize {
     if series { usize::MAX } else { most }
 }
 
-/// The columns that no rate shows, and so stand for themselves.
+/// The columns that no rate shows, and so stand for themselves. One rate shows its total, as what is known and what
+/// is not; of several, that would not be seen.
 fn plain_columns(answer: &Answer) -> impl Iterator<Item = usize> + '_ {
     let rates = &answer.query.header.rates;
     let shown = |name: &str| {
         rates.iter().any(|rate| {
-            [&rate.name, &rate.numerator, &rate.denominator, &rate.total].iter().any(|shown| *shown == name)
+            [&rate.name, &rate.numerator, &rate.denominator].iter().any(|shown| *shown == name)
+                || (rates.len() == 1 && rate.total == name)
                 || [LOW, HIGH, UNKNOWN]
                     .iter()
                     .any(|end| name.strip_suffix(end).is_some_and(|name| name == rate.name))

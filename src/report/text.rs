@@ -152,7 +152,7 @@ pub fn percent(share: f64) -> String {
 
 /// An interval of shares in percent: `[5.8–7.3]`.
 pub fn interval(low: f64, high: f64) -> String {
-    format!("[{:.1}–{:.1}]", low * 100.0, high * 100.0)
+    format!("[{}–{}]", bare_percent(low), bare_percent(high))
 }
 
 fn bare_percent(share: f64) -> String {

@@ -3,8 +3,8 @@
 //! Says them once, so that every format says the same. They are not yet escaped for any of them. Must not know
 //! how a format sets them.
 
-use crate::analysis::Answer;
 use crate::analysis::header::{MIN_SESSIONS, Rate};
+use crate::analysis::{Answer, Scope};
 
 use super::layout::{Layout, Role};
 use super::{Page, text};
@@ -38,15 +38,23 @@ pub fn stamp(page: &Page<'_>) -> Stamp {
         || "no session yet".to_owned(),
         |moment| format!("newest session {}", moment.strftime("%Y-%m-%d %H:%M")),
     );
-    let mut warnings = Vec::new();
-    if !scope.missing.is_empty() {
-        let missing = scope.missing.len();
-        warnings.push(format!("Incomplete: {missing} of {length} missing: {}.", text::spans(&scope.missing)));
-    } else if !scope.complete {
-        warnings.push("Incomplete: not every day of the range is whole yet.".to_owned());
-    }
-    warnings.extend(scope.notes.iter().cloned());
+    let warnings = incomplete(scope).into_iter().chain(scope.notes.iter().cloned()).collect();
     Stamp { range: format!("{} to {}", scope.range.since(), scope.range.until()), length, newest, warnings }
+}
+
+/// Which days of the range are missing or still open, if any are.
+pub fn incomplete(scope: &Scope) -> Option<String> {
+    let days = scope.range.len();
+    match &scope.missing[..] {
+        [] if scope.complete => None,
+        [] => Some("Incomplete: not every day of the range is whole yet.".to_owned()),
+        missing => Some(format!(
+            "Incomplete: {} of {days} {} missing or still open: {}.",
+            missing.len(),
+            if days == 1 { "day" } else { "days" },
+            text::spans(missing)
+        )),
+    }
 }
 
 /// That rows were left out, if any were.

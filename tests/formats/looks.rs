@@ -40,7 +40,7 @@ fn an_incomplete_range_is_told_in_the_page_and_in_the_pull_request() {
     for format in [Format::Markdown, Format::Html] {
         let shown = page(&options(&["network_risk"], format, 80), &scope).replace("\\:", ":");
         for words in [
-            "Incomplete: 2 of 28 days missing: 2026-11-01 to 2026-11-02.",
+            "Incomplete: 2 of 28 days missing or still open: 2026-11-01 to 2026-11-02.",
             "the lake begins on 2026-11-03",
             "newest session 2026-11-20 23:58",
         ] {

@@ -26,7 +26,7 @@ const AXIS: &str = "var(--chart-axis)";
 const GRID: &str = "var(--chart-grid)";
 const TEXT: &str = "var(--chart-text)";
 /// The size of the letters, and how wide one is about.
-const LETTERS: (u32, f64) = (12, 7.0);
+const LETTERS: (u32, f64) = (12, 7.6);
 /// Pixels from one bar to the next.
 const BAR: f64 = 24.0;
 /// Pixels above the drawing, and below it for the axis.
