@@ -21,6 +21,7 @@ mod sandbox;
 mod scheduler;
 mod scope;
 mod shell;
+mod signals;
 mod status;
 
 use std::ffi::OsString;

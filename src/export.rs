@@ -4,6 +4,7 @@
 //! that knows all three. Network, decode and write run side by side; every channel between them is bounded.
 
 mod checkpoint;
+mod limits;
 mod pages;
 mod plan;
 mod walk;
@@ -20,6 +21,10 @@ use crate::persona::{self, Client};
 use crate::range::DayRange;
 use crate::session::DecodeError;
 
+pub use limits::{Limits, Stop};
+use plan::Asked;
+use walk::Start;
+
 /// What an export is to do.
 #[derive(Debug, Clone)]
 pub struct ExportOptions {
@@ -27,8 +32,12 @@ pub struct ExportOptions {
     pub run_id: String,
     /// Only sessions of these days; none for everything there is.
     pub range: Range,
-    /// Walk all again, whatever an interrupted run left.
+    /// Walk all again, whatever was walked before and whatever an interrupted run left.
     pub full: bool,
+    /// Days behind the watermark within which covered days that are still open are walked again.
+    pub look_back_days: u32,
+    /// When to stop, whatever is left.
+    pub limits: Limits,
     /// For the run's record: the settings, without secrets.
     pub settings: BTreeMap<String, String>,
     /// For the run's record: the API version asked for.
@@ -87,6 +96,9 @@ pub enum Incomplete {
     /// The API gave no further page.
     #[error(transparent)]
     Api(#[from] persona::Error),
+    /// It was to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stop),
     /// Too many resources could not become rows.
     #[error(
         "{quarantined} of {resources} sessions could not be read and lie in _session_risk/quarantine; see there for the reasons"
@@ -180,11 +192,24 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Walks what the plan says, one walk after another.
+    /// Goes on where an interrupted run stood, then walks what the plan says, one stretch after another.
     fn walk_all(&mut self) -> Result<Option<Incomplete>, Error> {
         let left = checkpoint::find(self.lake, self.options)?;
-        for walk in plan::plan(self.options, left) {
-            if let Some(incomplete) = self.walk(walk)? {
+        let checked_since = left.as_ref().map(|left| left.began);
+        if let Some(left) = left {
+            if let Some(incomplete) = self.walk(left.span, Start::Resumed(Box::new(left)))? {
+                return Ok(Some(incomplete));
+            }
+            self.manifest = self.lake.manifest()?;
+        }
+        let asked = Asked {
+            range: self.options.range,
+            full: self.options.full,
+            look_back_days: self.options.look_back_days,
+            checked_since,
+        };
+        for span in plan::plan(asked, &self.manifest) {
+            if let Some(incomplete) = self.walk_span(span)? {
                 return Ok(Some(incomplete));
             }
         }

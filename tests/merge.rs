@@ -122,7 +122,7 @@ proptest! {
                 }
             }
             let mut expected = model.publish(round, at);
-            let walk = Origin::Walk(Walked { began: at, whole: true });
+            let walk = Origin::Walk(Walked { began: at, whole: true, alone: true });
             let origin = round.imported.map_or(walk, |_| Origin::Import(at));
             for date in stage.days() {
                 let published = stage.publish(date, origin).unwrap();

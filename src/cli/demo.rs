@@ -63,6 +63,7 @@ pub(super) fn run(
         client: Arc::new(client),
         range: Range::default(),
         full: true,
+        walk: None,
         settings: BTreeMap::from([("demo".to_owned(), "true".to_owned())]),
         api_version: DEFAULT_VERSION.to_owned(),
     }

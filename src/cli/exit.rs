@@ -83,7 +83,7 @@ pub(super) fn of_incomplete(incomplete: &export::Incomplete) -> Exit {
             Exit::Refused => Exit::Refused,
             _ => Exit::Incomplete,
         },
-        export::Incomplete::Quarantine { .. } => Exit::Incomplete,
+        export::Incomplete::Stopped(_) | export::Incomplete::Quarantine { .. } => Exit::Incomplete,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::HumanCount;
@@ -10,11 +11,13 @@ use tokio::runtime::Handle;
 
 use super::api::ApiArgs;
 use super::console::{Console, sentence};
-use super::days::parse_date;
+use super::days::{parse_date, parse_days};
+use super::duration::parse_duration;
 use super::exit::{Exit, Usage, of_incomplete};
 use super::progress::Progress;
 use super::scheduler::{Part, SchedulerArgs};
-use crate::export::{self, ExportOptions, Range, Summary};
+use super::signals::stop_asked;
+use crate::export::{self, ExportOptions, Limits, Range, Summary};
 use crate::lake::Lake;
 use crate::persona::Client;
 use crate::range::DayRange;
@@ -26,17 +29,45 @@ pub(super) struct FetchArgs {
     pub(super) lake: LakeArgs,
     #[command(flatten)]
     pub(super) api: ApiArgs,
+    #[command(flatten)]
+    walk: WalkArgs,
     /// Only sessions created on this UTC day or later
     #[arg(long, value_name = "DATE", value_parser = parse_date, help_heading = "Range")]
     since: Option<Date>,
     /// Only sessions created on this UTC day or earlier
     #[arg(long, value_name = "DATE", value_parser = parse_date, help_heading = "Range")]
     until: Option<Date>,
-    /// Walk all again, whatever an interrupted run left
+    /// Walk all again, whatever was walked before and whatever an interrupted run left
     #[arg(long, help_heading = "Range")]
     full: bool,
     #[command(flatten)]
     scheduler: SchedulerArgs,
+}
+
+/// How far an export goes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Walk")]
+pub(super) struct WalkArgs {
+    /// How far behind the newest session days that may still change are walked again
+    #[arg(long, value_name = "DAYS", default_value = "7d", value_parser = parse_days)]
+    look_back: u32,
+    /// End in good order after so many requests
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_requests: Option<u64>,
+    /// End in good order after this time, such as 50m
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    deadline: Option<Duration>,
+}
+
+impl WalkArgs {
+    /// The limits, from now on; Ctrl-C and SIGTERM among them.
+    fn limits(&self, runtime: &Handle) -> Limits {
+        Limits {
+            asked: Some(stop_asked(runtime)),
+            deadline: self.deadline.and_then(|time| Instant::now().checked_add(time)),
+            max_requests: self.max_requests,
+        }
+    }
 }
 
 /// Which lake.
@@ -62,21 +93,24 @@ pub(super) struct Fetch<'a> {
     pub(super) client: Arc<Client>,
     pub(super) range: Range,
     pub(super) full: bool,
+    /// How far it goes; none to go on to the end.
+    pub(super) walk: Option<&'a WalkArgs>,
     pub(super) settings: BTreeMap<String, String>,
     pub(super) api_version: String,
 }
 
 pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyhow::Result<Exit> {
-    let FetchArgs { lake, api, since, until, full, scheduler } = args;
+    let FetchArgs { lake, api, walk, since, until, full, scheduler } = args;
     if let (Some(since), Some(until)) = (since, until) {
         DayRange::new(since, until).map_err(|error| Usage(error.to_string()))?;
     }
-    let settings = settings(lake.location()?, &api, Range { since, until }, full);
+    let settings = settings(lake.location()?, &api, &walk, Range { since, until }, full);
     let fetch = Fetch {
         location: lake.location()?,
         client: api.client()?,
         range: Range { since, until },
         full,
+        walk: Some(&walk),
         settings,
         api_version: api.persona_version,
     };
@@ -86,13 +120,21 @@ pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyho
 }
 
 /// What the run's record keeps of the settings: no key, nor where it lies.
-pub(super) fn settings(lake: &str, api: &ApiArgs, range: Range, full: bool) -> BTreeMap<String, String> {
+pub(super) fn settings(
+    lake: &str,
+    api: &ApiArgs,
+    walk: &WalkArgs,
+    range: Range,
+    full: bool,
+) -> BTreeMap<String, String> {
     let date = |date: Option<Date>| date.map(|date| date.to_string());
     [
         ("lake", Some(lake.to_owned())),
         ("base-url", Some(api.base_url.clone())),
         ("reserve", Some(api.reserve.to_string())),
         ("max-rate", api.max_rate.map(|rate| rate.to_string())),
+        ("look-back", Some(format!("{}d", walk.look_back))),
+        ("max-requests", walk.max_requests.map(|most| most.to_string())),
         ("since", date(range.since)),
         ("until", date(range.until)),
         ("full", Some(full.to_string())),
@@ -105,9 +147,17 @@ pub(super) fn settings(lake: &str, api: &ApiArgs, range: Range, full: bool) -> B
 impl Fetch<'_> {
     /// Exports and says what came of it.
     pub(super) fn fetch(self, run_id: &str, runtime: &Handle, console: &Console) -> anyhow::Result<Part> {
-        let Self { location, client, range, full, settings, api_version } = self;
+        let Self { location, client, range, full, walk, settings, api_version } = self;
         let lake = Lake::create(location, runtime)?;
-        let options = ExportOptions { run_id: run_id.to_owned(), range, full, settings, api_version };
+        let options = ExportOptions {
+            run_id: run_id.to_owned(),
+            range,
+            full,
+            look_back_days: walk.map_or(0, |walk| walk.look_back),
+            limits: walk.map(|walk| walk.limits(runtime)).unwrap_or_default(),
+            settings,
+            api_version,
+        };
         let progress = Progress::start(console, Arc::clone(&client));
         let summary = export::export(runtime, &client, &lake, &options, &progress);
         progress.end();

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use super::api::ApiArgs;
 use super::console::Console;
 use super::exit::{self, Exit};
-use super::fetch::{Fetch, LakeArgs, settings};
+use super::fetch::{Fetch, LakeArgs, WalkArgs, settings};
 use super::report::ReportArgs;
 use super::scheduler::{Part, SchedulerArgs};
 use super::scope::{report, terminal};
@@ -24,6 +24,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     api: ApiArgs,
     #[command(flatten)]
+    walk: WalkArgs,
+    #[command(flatten)]
     report: ReportArgs,
     #[command(flatten)]
     scheduler: SchedulerArgs,
@@ -35,7 +37,7 @@ pub(super) fn run(
     console: &Console,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let RunArgs { lake, api, report: report_args, scheduler } = args;
+    let RunArgs { lake, api, walk, report: report_args, scheduler } = args;
     let location = lake.location()?;
     let (options, days) = report_args.into_options(terminal(), Timestamp::now())?;
     options.prepare()?;
@@ -44,7 +46,8 @@ pub(super) fn run(
         client: api.client()?,
         range: Range::default(),
         full: false,
-        settings: settings(location, &api, Range::default(), false),
+        walk: Some(&walk),
+        settings: settings(location, &api, &walk, Range::default(), false),
         api_version: api.persona_version.clone(),
     };
     let watched = scheduler.begin("run")?;

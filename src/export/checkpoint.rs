@@ -6,12 +6,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::plan::Span;
 use super::{ExportOptions, Range};
 use crate::lake::stage::StageState;
 use crate::lake::{self, Lake};
 
 /// The version of checkpoints; others are dropped.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A walk in the middle of its way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub(super) struct Checkpoint {
     pub(super) run_id: String,
     pub(super) environment: Option<String>,
     pub(super) range: Range,
+    /// What the walk is to go over.
+    pub(super) span: Span,
     /// When the walk began, by the server's clock.
     pub(super) began: Timestamp,
     /// The next page begins after this id.
@@ -32,12 +35,13 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    pub(super) fn new(options: &ExportOptions, began: Timestamp, cursor: String) -> Self {
+    pub(super) fn new(options: &ExportOptions, span: Span, began: Timestamp, cursor: String) -> Self {
         Self {
             version: VERSION,
             run_id: options.run_id.clone(),
             environment: None,
             range: options.range,
+            span,
             began,
             cursor,
             newest_ms: None,

@@ -12,7 +12,8 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::Error;
+use super::limits::{Limits, Stop};
+use super::{Error, Incomplete};
 use crate::persona::{self, Client, Cursor, Page};
 use crate::session::{DecodeError, Decoded, Decoder, PageFacts, Seen};
 
@@ -43,25 +44,56 @@ pub(super) enum End {
     /// Far enough: whatever follows was not asked for.
     Enough,
     /// No further page could be had.
-    Broken(persona::Error),
+    Broken(Halt),
 }
 
-/// The network's side: pages into the channel until they end, fail or nobody wants them any more.
+/// Why no further page came before the end.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// The API gave none.
+    Api(persona::Error),
+    /// Somebody or something wanted the walk to stop.
+    Stopped(Stop),
+}
+
+impl Halt {
+    /// Whether the cursor may still lead on: not one that the API rejects or that goes in a circle.
+    pub(super) fn leads_on(&self) -> bool {
+        !matches!(self, Self::Api(persona::Error::Rejected { .. } | persona::Error::Loop { .. }))
+    }
+}
+
+impl From<Halt> for Incomplete {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Api(error) => error.into(),
+            Halt::Stopped(stop) => stop.into(),
+        }
+    }
+}
+
+/// The network's side: pages into the channel until they end, fail, are to stop, or nobody wants them any more.
 pub(super) async fn send_pages(
     client: Arc<Client>,
+    limits: Limits,
     start: Option<Cursor>,
-    sender: mpsc::Sender<Result<Page, persona::Error>>,
+    sender: mpsc::Sender<Result<Page, Halt>>,
 ) {
     let hasher = RandomState::new();
     let mut followed: HashSet<u64> = start.iter().map(|cursor| hasher.hash_one(cursor)).collect();
     let mut pages = pin!(client.pages(start));
     loop {
-        let page = match pages.try_next().await {
+        let page = tokio::select! {
+            biased;
+            stop = limits.reached(&client) => Err(Halt::Stopped(stop)),
+            page = pages.try_next() => page.map_err(Halt::Api),
+        };
+        let page = match page {
             Ok(Some(page)) => page,
             Ok(None) => return,
-            Err(error) => {
+            Err(halt) => {
                 // Nobody there to hear it: the walk has ended for another reason.
-                let _ = sender.send(Err(error)).await;
+                let _ = sender.send(Err(halt)).await;
                 return;
             }
         };
@@ -71,7 +103,8 @@ pub(super) async fn send_pages(
             return;
         }
         if let Some(cursor) = seen_before {
-            let _ = sender.send(Err(persona::Error::Loop { cursor: cursor.as_str().to_owned() })).await;
+            let looped = persona::Error::Loop { cursor: cursor.as_str().to_owned() };
+            let _ = sender.send(Err(Halt::Api(looped))).await;
             return;
         }
     }
@@ -81,7 +114,7 @@ pub(super) async fn send_pages(
 /// (milliseconds since 1970) throughout. Decided here and not by the writer, so that no request is spent on pages
 /// that wait behind the last.
 pub(super) fn decode_pages(
-    mut pages: mpsc::Receiver<Result<Page, persona::Error>>,
+    mut pages: mpsc::Receiver<Result<Page, Halt>>,
     enough_below: i64,
     chunks: &SyncSender<Chunk>,
 ) -> Result<End, Error> {

@@ -1,31 +1,235 @@
-//! What to walk: a pure function of what was asked for and what an interrupted run left.
+//! What to walk: a pure function of what was asked for and what the lake's records say.
 //!
-//! Must not know the API nor the lake: it decides, others do.
+//! Must not know the API nor the clock: it decides, others do.
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
 
-use super::ExportOptions;
-use super::checkpoint::Checkpoint;
+use super::Range;
+use crate::lake::Manifest;
+use crate::range::{day_start, utc_date};
 
-/// One walk from a cursor towards older sessions.
-#[derive(Debug)]
-pub(super) struct Walk {
-    /// What an interrupted walk left to go on from; none to begin at the newest session.
-    pub(super) resumed: Option<Checkpoint>,
-    /// The walk may end once a whole page is older than this.
-    pub(super) stop_below: Option<Timestamp>,
+/// Two stretches with fewer sessions between them are walked as one: to begin anew costs a page too.
+const JOINED_ROWS: u64 = 300;
+
+/// A stretch of `created_at`, walked from its end towards older sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Span {
+    /// The oldest moment to reach; none for the API's oldest session.
+    pub(super) from: Option<Timestamp>,
+    /// Where it ends, excluded; none for the newest session.
+    pub(super) until: Option<Timestamp>,
 }
 
-/// Everything, from the newest session down; after an interruption the rest of that walk first, and then what
-/// came in above it since.
-pub(super) fn plan(options: &ExportOptions, left: Option<Checkpoint>) -> Vec<Walk> {
-    let since = options.range.since.map(crate::range::day_start);
-    let Some(left) = left else {
-        return vec![Walk { resumed: None, stop_below: since }];
-    };
-    let joined = left.began;
-    vec![
-        Walk { resumed: Some(left), stop_below: since },
-        Walk { resumed: None, stop_below: Some(since.map_or(joined, |since| since.max(joined))) },
-    ]
+/// What was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// Only these days.
+    pub(super) range: Range,
+    /// All of them, whatever was walked before.
+    pub(super) full: bool,
+    /// Days behind the watermark within which covered days that are still open are walked again.
+    pub(super) look_back_days: u32,
+    /// Days that a walk of this very run, begun then, went over are not walked again.
+    pub(super) checked_since: Option<Timestamp>,
+}
+
+/// The stretches to walk, newest first: what was never walked, what is new, and the open days of the look-back.
+pub(super) fn plan(asked: Asked, manifest: &Manifest) -> Vec<Span> {
+    let Asked { range, full, .. } = asked;
+    let until = range.until.map(day_end);
+    let since = range.since.map(day_start);
+    if full || manifest.lake.covered.is_empty() {
+        return vec![Span { from: since, until }];
+    }
+    // Nothing older than the lowest day that was ever asked for is fetched unasked.
+    let from = since.or_else(|| manifest.lake.first_day.map(day_start));
+    let mut spans = holes(manifest, Span { from, until });
+    spans.extend(open_days(asked, manifest).filter_map(|span| span.within(from, until)));
+    joined(spans, manifest)
+}
+
+/// The parts of a stretch that no walk went over.
+fn holes(manifest: &Manifest, all: Span) -> Vec<Span> {
+    let mut holes = Vec::new();
+    // Where the next hole would begin; none until the first walk, if nothing bounds it.
+    let mut from = all.from;
+    for covered in &manifest.lake.covered {
+        if let Some(begins) = covered.from {
+            let hole = Span { from, until: Some(begins) };
+            holes.extend(hole.within(all.from, all.until).filter(|_| from.is_none_or(|from| from < begins)));
+        }
+        from = from.max(Some(covered.until));
+    }
+    holes.extend(Span { from, until: None }.within(all.from, all.until));
+    holes
+}
+
+/// The days that were walked and may still change, within the look-back.
+fn open_days(asked: Asked, manifest: &Manifest) -> impl Iterator<Item = Span> {
+    let back = i64::from(asked.look_back_days);
+    let first = manifest.lake.watermark.map(|mark| utc_date(mark).saturating_sub(back.days()));
+    let is_due = move |date: Date| first.is_some_and(|first| first <= date);
+    let open = manifest.days.values().filter(move |day| {
+        let is_fresh = asked.checked_since.is_some_and(|since| day.checked_at >= since);
+        !day.sealed && is_due(day.date) && !is_fresh
+    });
+    open.map(|day| Span { from: Some(day_start(day.date)), until: Some(day_end(day.date)) })
+}
+
+/// Newest first, and as one what overlaps or has next to nothing in between.
+fn joined(mut spans: Vec<Span>, manifest: &Manifest) -> Vec<Span> {
+    spans.sort_by_key(|span| std::cmp::Reverse((span.until.unwrap_or(Timestamp::MAX), span.from)));
+    let mut joined: Vec<Span> = Vec::new();
+    for span in spans {
+        match joined.last_mut() {
+            Some(newer) if between(&span, newer, manifest) < JOINED_ROWS => {
+                newer.from = if span.from.is_none() { None } else { newer.from.min(span.from) };
+            }
+            _ => joined.push(span),
+        }
+    }
+    joined
+}
+
+/// About how many sessions lie between an older stretch and a newer one: those of all days in between.
+fn between(older: &Span, newer: &Span, manifest: &Manifest) -> u64 {
+    match (older.until, newer.from) {
+        (Some(ends), Some(begins)) if ends < begins => {
+            manifest.days.range(utc_date(ends)..=utc_date(begins)).map(|(_, day)| day.rows).sum()
+        }
+        _ => 0,
+    }
+}
+
+impl Span {
+    /// The part that lies between two moments, if any.
+    fn within(self, from: Option<Timestamp>, until: Option<Timestamp>) -> Option<Self> {
+        let until = [self.until, until].into_iter().flatten().min();
+        let from = self.from.max(from);
+        let is_empty = from.zip(until).is_some_and(|(from, until)| from >= until);
+        (!is_empty).then_some(Self { from, until })
+    }
+}
+
+fn day_end(date: Date) -> Timestamp {
+    date.tomorrow().map_or(Timestamp::MAX, day_start)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use super::*;
+    use crate::lake::{DayRecord, Interval, LakeRecord};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().or_else(|_| format!("{text}T00:00:00Z").parse()).unwrap()
+    }
+
+    fn span(from: &str, until: &str) -> Span {
+        let moment = |text: &str| Some(text).filter(|text| !text.is_empty()).map(at);
+        Span { from: moment(from), until: moment(until) }
+    }
+
+    /// A lake with these covered stretches, and sealed days of 1,000 sessions but for the open ones.
+    fn lake(covered: &[(&str, &str)], days: [&str; 2], open: &[&str]) -> Manifest {
+        let interval =
+            |(from, until): &(&str, &str)| Interval { from: span(from, "").from, until: at(until) };
+        let covered: Vec<Interval> = covered.iter().map(interval).collect();
+        let [first, last]: [Date; 2] = days.map(|day| day.parse().unwrap());
+        let day = |date: Date| DayRecord {
+            version: 1,
+            date,
+            rows: 1_000,
+            bytes: 0,
+            sha256: String::new(),
+            complete: true,
+            imported: false,
+            sealed: !open.contains(&date.to_string().as_str()),
+            checked_at: at("2026-11-20T02:00:00Z"),
+            fetched_at: at("2026-11-20T02:00:00Z"),
+            newest: None,
+            oldest: None,
+            statuses: Default::default(),
+            coverage: Default::default(),
+            run_id: "r".into(),
+        };
+        let days = first.series(1.day()).take_while(|date| *date <= last);
+        Manifest {
+            lake: LakeRecord {
+                watermark: covered.last().map(|last| last.until),
+                covered,
+                ..LakeRecord::default()
+            },
+            days: days.map(|date| (date, day(date))).collect(),
+        }
+    }
+
+    fn asked() -> Asked {
+        Asked { range: Range::default(), full: false, look_back_days: 7, checked_since: None }
+    }
+
+    const NOW: &str = "2026-11-20T02:00:00Z";
+
+    #[test]
+    fn a_first_export_is_everything_that_was_asked_for() {
+        assert_eq!(plan(asked(), &Manifest::default()), [span("", "")]);
+        let range =
+            Range { since: Some("2026-11-02".parse().unwrap()), until: Some("2026-11-03".parse().unwrap()) };
+        assert_eq!(
+            plan(Asked { range, ..asked() }, &Manifest::default()),
+            [span("2026-11-02", "2026-11-04")]
+        );
+    }
+
+    #[test]
+    fn a_night_walks_what_is_new_and_the_open_days_as_one() {
+        let lake = lake(&[("", NOW)], ["2026-10-01", "2026-11-20"], &["2026-11-19", "2026-11-20"]);
+        assert_eq!(plan(asked(), &lake), [span("2026-11-19", "")]);
+    }
+
+    #[test]
+    fn open_days_behind_the_look_back_are_left_alone_and_those_far_within_it_are_walked_by_themselves() {
+        let lake =
+            lake(&[("", NOW)], ["2026-10-01", "2026-11-20"], &["2026-11-02", "2026-11-14", "2026-11-20"]);
+        let spans = plan(asked(), &lake);
+        assert_eq!(spans, [span("2026-11-20", ""), span("2026-11-14", "2026-11-15")]);
+        let spans = plan(Asked { look_back_days: 30, ..asked() }, &lake);
+        assert_eq!(spans.last(), Some(&span("2026-11-02", "2026-11-03")));
+        assert_eq!(plan(Asked { look_back_days: 0, ..asked() }, &lake), [span("2026-11-20", "")]);
+    }
+
+    #[test]
+    fn holes_are_closed_however_old_and_nothing_below_the_first_day_is_fetched_unasked() {
+        let covered = [("2026-10-10", "2026-10-12"), ("2026-11-01T06:00:00Z", NOW)];
+        let mut lake = lake(&covered, ["2026-10-10", "2026-11-20"], &[]);
+        let hole = span("2026-10-12", "2026-11-01T06:00:00Z");
+        assert_eq!(plan(asked(), &lake), [span(NOW, ""), hole, span("", "2026-10-10")]);
+        lake.lake.first_day = Some("2026-10-10".parse().unwrap());
+        assert_eq!(plan(asked(), &lake), [span(NOW, ""), hole]);
+        let range =
+            Range { since: Some("2026-10-20".parse().unwrap()), until: Some("2026-10-25".parse().unwrap()) };
+        assert_eq!(plan(Asked { range, ..asked() }, &lake), [span("2026-10-20", "2026-10-26")]);
+    }
+
+    #[test]
+    fn full_walks_all_again() {
+        let lake = lake(&[("", NOW)], ["2026-10-01", "2026-11-20"], &[]);
+        assert_eq!(plan(Asked { full: true, ..asked() }, &lake), [span("", "")]);
+    }
+
+    #[test]
+    fn what_this_run_went_over_already_is_not_walked_again() {
+        let lake = lake(&[("", NOW)], ["2026-10-01", "2026-11-20"], &["2026-11-19", "2026-11-20"]);
+        assert_eq!(plan(Asked { checked_since: Some(at(NOW)), ..asked() }, &lake), [span(NOW, "")]);
+    }
+
+    #[test]
+    fn a_range_that_was_walked_and_is_sealed_costs_nothing() {
+        let lake = lake(&[("", NOW)], ["2026-10-01", "2026-11-20"], &[]);
+        let range =
+            Range { since: Some("2026-10-20".parse().unwrap()), until: Some("2026-10-25".parse().unwrap()) };
+        assert_eq!(plan(Asked { range, ..asked() }, &lake), []);
+    }
 }

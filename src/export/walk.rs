@@ -9,8 +9,8 @@ use jiff::{Timestamp, ToSpan};
 use tokio::sync::mpsc;
 
 use super::checkpoint::Checkpoint;
-use super::pages::{CHUNKS_AHEAD, Chunk, End, PAGES_AHEAD, decode_pages, send_pages};
-use super::plan::Walk;
+use super::pages::{CHUNKS_AHEAD, Chunk, End, Halt, PAGES_AHEAD, decode_pages, send_pages};
+use super::plan::Span;
 use super::{Error, Incomplete, Range, Run, Standing};
 use crate::lake::{self, Interval, LakeRecord, Origin, Stage, Walked};
 use crate::persona::{self, Cursor};
@@ -20,46 +20,85 @@ use crate::range::{day_start, utc_date};
 const CHECKPOINT_PAGES: u64 = 50;
 /// … or so often.
 const CHECKPOINT_TIME: Duration = Duration::from_secs(10);
+/// Sessions of the lake that are tried to begin after, one after another.
+const SEEDS: usize = 5;
+
+/// Where a walk begins.
+pub(super) enum Start {
+    /// At the newest session.
+    Top,
+    /// After a session that the lake holds.
+    Seed(Cursor),
+    /// Where an interrupted walk stood.
+    Resumed(Box<Checkpoint>),
+}
 
 /// A walk's state on the writing side.
 struct Progress {
     stage: Stage,
+    span: Span,
+    range: Range,
     began: Option<Timestamp>,
     cursor: Option<Cursor>,
     newest_ms: Option<i64>,
     oldest_ms: Option<i64>,
     pages_since: u64,
     saved: Instant,
+    /// How far down it came in the end; none while it is under way.
+    reached: Option<Reached>,
 }
 
 impl Run<'_> {
+    /// Walks a stretch from the newest session that the lake holds above it, or else from the top.
+    pub(super) fn walk_span(&mut self, span: Span) -> Result<Option<Incomplete>, Error> {
+        let seeds =
+            span.until.map_or(Ok(Vec::new()), |until| self.lake.seeds(&self.manifest, until, SEEDS))?;
+        for seed in seeds {
+            let walked = self.walk(span, Start::Seed(Cursor::new(seed)));
+            match walked {
+                // The API does not know the session any more: the next one above it will do.
+                Err(Error::Api(persona::Error::Rejected { status: 400 | 404, .. })) => {
+                    tracing::info!("a session to begin after is gone; trying the next one");
+                }
+                walked => return walked,
+            }
+        }
+        self.walk(span, Start::Top)
+    }
+
     /// Walks until the end, or until no further page can be had; whatever was seen is published either way.
-    pub(super) fn walk(&mut self, walk: Walk) -> Result<Option<Incomplete>, Error> {
-        let start = walk.resumed.as_ref().map(|left| Cursor::new(left.cursor.clone()));
-        let stop_below = walk.stop_below;
-        let mut progress = self.begin(walk);
+    pub(super) fn walk(&mut self, span: Span, start: Start) -> Result<Option<Incomplete>, Error> {
+        let cursor = match &start {
+            Start::Top => None,
+            Start::Seed(cursor) => Some(cursor.clone()),
+            Start::Resumed(left) => Some(Cursor::new(left.cursor.clone())),
+        };
+        let mut progress = self.begin(span, start);
         if let Some(left) = progress.began {
             tracing::info!(began = %left, "going on with the walk that was interrupted");
         }
-        let end = self.run_pipeline(&mut progress, start, stop_below)?;
-        self.finish(progress, stop_below, end)
+        let end = self.run_pipeline(&mut progress, cursor)?;
+        self.finish(progress, end)
     }
 
-    fn begin(&self, walk: Walk) -> Progress {
+    fn begin(&self, span: Span, start: Start) -> Progress {
         let lake = self.lake.clone();
         let range = self.options.range.days();
         let new = |stage| Progress {
             stage,
+            span,
+            range: self.options.range,
             began: None,
             cursor: None,
             newest_ms: None,
             oldest_ms: None,
             pages_since: 0,
             saved: Instant::now(),
+            reached: None,
         };
-        match walk.resumed {
-            None => new(Stage::new(lake, &self.options.run_id, range)),
-            Some(left) => Progress {
+        match start {
+            Start::Top | Start::Seed(_) => new(Stage::new(lake, &self.options.run_id, range)),
+            Start::Resumed(left) => Progress {
                 began: Some(left.began),
                 cursor: Some(Cursor::new(left.cursor)),
                 newest_ms: left.newest_ms,
@@ -70,16 +109,12 @@ impl Run<'_> {
     }
 
     /// Network, decode and write side by side until the pages end.
-    fn run_pipeline(
-        &mut self,
-        progress: &mut Progress,
-        start: Option<Cursor>,
-        stop_below: Option<Timestamp>,
-    ) -> Result<End, Error> {
+    fn run_pipeline(&mut self, progress: &mut Progress, start: Option<Cursor>) -> Result<End, Error> {
         let (page_sender, pages) = mpsc::channel(PAGES_AHEAD);
         let (chunk_sender, chunks) = sync_channel(CHUNKS_AHEAD);
-        let network = self.runtime.spawn(send_pages(Arc::clone(self.client), start, page_sender));
-        let enough_below = stop_below.map_or(i64::MIN, Timestamp::as_millisecond);
+        let limits = self.options.limits.clone();
+        let network = self.runtime.spawn(send_pages(Arc::clone(self.client), limits, start, page_sender));
+        let enough_below = progress.span.from.map_or(i64::MIN, Timestamp::as_millisecond);
         let ended = std::thread::scope(|scope| {
             let decode = scope.spawn(move || decode_pages(pages, enough_below, &chunk_sender));
             let written = self.write_chunks(progress, chunks);
@@ -164,7 +199,7 @@ impl Run<'_> {
             newest_ms: progress.newest_ms,
             oldest_ms: progress.oldest_ms,
             stage: progress.stage.flush()?,
-            ..Checkpoint::new(self.options, began, cursor.as_str().to_owned())
+            ..Checkpoint::new(self.options, progress.span, began, cursor.as_str().to_owned())
         };
         self.lake.write_checkpoint(&checkpoint.run_id, &checkpoint)?;
         progress.stage.sweep()?;
@@ -173,10 +208,15 @@ impl Run<'_> {
 
     fn publish(&mut self, progress: &mut Progress, date: Date) -> Result<(), Error> {
         let Some(began) = progress.began else { return Ok(()) };
-        let covered = self.covered_with(progress.interval(self.options.range, None));
+        let interval = progress.interval(progress.reached);
+        let covered = self.covered_with(interval);
         let end = date.tomorrow().map_or(Timestamp::MAX, day_start);
         let last_moment = end.min(began);
-        let walked = Walked { began, whole: covered.covers(day_start(date), last_moment) };
+        let walked = Walked {
+            began,
+            whole: covered.covers(day_start(date), last_moment),
+            alone: interval.is_some_and(|walked| walked.holds(day_start(date), last_moment)),
+        };
         let published = progress.stage.publish(date, Origin::Walk(walked))?;
         tracing::debug!(%date, rows = published.rows, new = published.new, changed = published.changed, "a day was published");
         self.counts.published(published);
@@ -192,25 +232,22 @@ impl Run<'_> {
     }
 
     /// Publishes what is left and records how far the walk came.
-    fn finish(
-        &mut self,
-        mut progress: Progress,
-        stop_below: Option<Timestamp>,
-        end: End,
-    ) -> Result<Option<Incomplete>, Error> {
+    fn finish(&mut self, mut progress: Progress, end: End) -> Result<Option<Incomplete>, Error> {
         // A refusal before the first page leaves the lake as it was.
         let Some(_) = progress.began else {
             return match end {
-                End::Broken(error) => Err(error.into()),
+                End::Broken(Halt::Api(error)) => Err(error.into()),
+                End::Broken(Halt::Stopped(stop)) => Ok(Some(stop.into())),
                 End::Bottom | End::Enough => Ok(None),
             };
         };
-        let reached = match &end {
+        progress.reached = match &end {
             End::Bottom => Some(Reached::Bottom),
-            End::Enough => stop_below.map(Reached::Moment),
+            End::Enough => progress.span.from.map(Reached::Moment),
             End::Broken(_) => None,
         };
-        let interval = progress.interval(self.options.range, reached);
+        let interval = progress.interval(progress.reached);
+        let is_first = self.manifest.lake.covered.is_empty();
         self.manifest.lake = self.covered_with(interval);
         for date in progress.stage.days() {
             self.publish(&mut progress, date)?;
@@ -220,21 +257,24 @@ impl Run<'_> {
         }
         let lake = &mut self.manifest.lake;
         if !matches!(end, End::Broken(_)) {
-            lake.watermark = lake.watermark.max(progress.newest()).or(lake.watermark);
-            lake.first_day = match (lake.first_day, self.options.range.since) {
+            lake.watermark = lake.watermark.max(progress.newest());
+            // Where everything was asked for once, nothing is too old any more.
+            lake.first_day = match (lake.first_day, progress.range.since) {
                 (Some(old), Some(new)) => Some(old.min(new)),
-                _ => self.options.range.since,
+                (None, Some(new)) if is_first => Some(new),
+                (Some(old), None) if !self.options.full => Some(old),
+                _ => None,
             };
         }
         self.lake.record_lake(&self.manifest.lake)?;
         match end {
-            End::Broken(error) => {
-                if leads_on(&error) {
+            End::Broken(halt) => {
+                if halt.leads_on() {
                     self.checkpoint(&mut progress)?;
                 } else {
                     progress.stage.clear()?;
                 }
-                Ok(Some(error.into()))
+                Ok(Some(halt.into()))
             }
             End::Bottom | End::Enough => {
                 progress.stage.clear()?;
@@ -260,11 +300,6 @@ impl Run<'_> {
     }
 }
 
-/// Whether the cursor may still lead on after an error: not one that the API rejects or that goes in a circle.
-fn leads_on(error: &persona::Error) -> bool {
-    !matches!(error, persona::Error::Rejected { .. } | persona::Error::Loop { .. })
-}
-
 /// How far down a finished walk came.
 #[derive(Debug, Clone, Copy)]
 enum Reached {
@@ -281,7 +316,7 @@ impl Progress {
 
     /// What of `created_at` the walk went over without a break, and kept. While it is under way that ends just above
     /// the oldest session seen, as others may share its millisecond.
-    fn interval(&self, range: Range, reached: Option<Reached>) -> Option<Interval> {
+    fn interval(&self, reached: Option<Reached>) -> Option<Interval> {
         let began = self.began?;
         let from = match reached {
             Some(Reached::Bottom) => None,
@@ -289,9 +324,8 @@ impl Progress {
             None => Some(Timestamp::from_millisecond(self.oldest_ms?.saturating_add(1)).ok()?),
         };
         // Older sessions were passed on the way, but their rows were not asked for.
-        let from = from.max(range.since.map(day_start));
-        let end = range.until.and_then(|day| day.tomorrow().ok());
-        let end = end.map_or(began, |end| day_start(end).min(began));
-        (from.is_none_or(|from| from <= end)).then_some(Interval { from, until: end })
+        let from = from.max(self.range.since.map(day_start));
+        let until = self.span.until.map_or(began, |until| until.min(began));
+        (from.is_none_or(|from| from <= until)).then_some(Interval { from, until })
     }
 }

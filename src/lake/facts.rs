@@ -23,8 +23,10 @@ const FINAL_STATUSES: [&str; 1] = ["expired"];
 pub struct Walked {
     /// When it began, by the server's clock.
     pub began: Timestamp,
-    /// Whether it went over the whole day without a break.
+    /// Whether it went over the whole day without a break, other walks before it included.
     pub whole: bool,
+    /// Whether it did so by itself.
+    pub alone: bool,
 }
 
 /// Where a day's rows come from, and so what they may change.
@@ -42,8 +44,10 @@ impl Origin {
     pub(super) fn walked(self, old: Option<&DayRecord>) -> Walked {
         match (self, old) {
             (Self::Walk(walked), _) => walked,
-            (Self::Import(_), Some(old)) => Walked { began: old.checked_at, whole: old.complete },
-            (Self::Import(fetched), None) => Walked { began: fetched, whole: false },
+            (Self::Import(_), Some(old)) => {
+                Walked { began: old.checked_at, whole: old.complete, alone: old.sealed }
+            }
+            (Self::Import(fetched), None) => Walked { began: fetched, whole: false, alone: false },
         }
     }
 
@@ -150,11 +154,11 @@ impl Facts {
     }
 }
 
-/// Whether the day was walked from end to end after its end, and whether an hour or more after it.
+/// Whether the day was walked from end to end after its end, and whether in one go an hour or more after it.
 fn ended(date: Date, walked: Walked) -> (bool, bool) {
     let end = date.tomorrow().map_or(Timestamp::MAX, day_start);
     let an_hour_later = end.saturating_add(1.hour()).unwrap_or(Timestamp::MAX);
-    (walked.whole && walked.began >= end, walked.whole && walked.began >= an_hour_later)
+    (walked.whole && walked.began >= end, walked.alone && walked.began >= an_hour_later)
 }
 
 /// The record of a day on which there was no session.

@@ -28,6 +28,11 @@ impl Interval {
         self.from.unwrap_or(Timestamp::MIN)
     }
 
+    /// Whether every moment from one to the other lies in it.
+    pub fn holds(&self, from: Timestamp, until: Timestamp) -> bool {
+        self.begins() <= from && until <= self.until
+    }
+
     /// Whether the moment lies in it.
     pub fn contains(&self, moment: Timestamp) -> bool {
         self.begins() <= moment && moment <= self.until
@@ -81,7 +86,7 @@ impl LakeRecord {
 
     /// Whether every moment from one to the other was walked.
     pub fn covers(&self, from: Timestamp, until: Timestamp) -> bool {
-        self.covered.iter().any(|interval| interval.begins() <= from && until <= interval.until)
+        self.covered.iter().any(|interval| interval.holds(from, until))
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
@@ -21,7 +22,8 @@ use super::merge::{Batches, Merge, Source, Tally};
 use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey};
 use super::stage::StagedDay;
 use super::writer::properties;
-use super::{Error, Lake, Stage, hexadecimal, layout, store_error, to_json};
+use super::{Error, Lake, Manifest, Stage, hexadecimal, layout, store_error, to_json};
+use crate::range::utc_date;
 use crate::session::schema::schema;
 
 /// What publishing a day came to.
@@ -107,6 +109,10 @@ impl Publication<'_> {
         };
         let Written { tally, facts, key, bytes, sha256 } = written;
         let mut record = facts.record(date, walked, run_id, &staged.absent);
+        if let Some(old) = old.as_ref().filter(|_| !walked.alone) {
+            // A walk over a part of the day says nothing of the rest.
+            record.checked_at = old.checked_at;
+        }
         record.imported = origin.imports(date) || old.as_ref().is_some_and(|old| old.imported);
         let mut published =
             Published { rows: tally.rows, new: tally.new, changed: tally.changed, written: true };
@@ -234,6 +240,31 @@ impl Lake {
             ids.extend((0..keys.len()).map(|row| keys.at(row).1.to_owned()));
         }
         Ok(ids)
+    }
+
+    /// The ids of sessions that were created at a moment or later, the oldest first: the API's list goes on below
+    /// each of them. At most `most`.
+    ///
+    /// # Errors
+    /// [`Error`] if a day file cannot be read.
+    pub fn seeds(&self, manifest: &Manifest, moment: Timestamp, most: usize) -> Result<Vec<String>, Error> {
+        let mut seeds = Vec::new();
+        let days = manifest.days.range(utc_date(moment)..).filter(|(_, day)| day.rows > 0);
+        for (date, _) in days {
+            let mut of_day = Vec::new();
+            for batch in self.read_day(*date)?.into_iter().flatten() {
+                let keys = KeyColumns::of(&batch?);
+                let newer = (0..keys.len()).filter(|row| keys.created_ms(*row) >= moment.as_millisecond());
+                of_day.extend(newer.map(|row| keys.at(row).1.to_owned()));
+                // Only the oldest are of use.
+                of_day.drain(..of_day.len().saturating_sub(most));
+            }
+            seeds.extend(of_day.into_iter().rev().take(most - seeds.len()));
+            if seeds.len() == most {
+                break;
+            }
+        }
+        Ok(seeds)
     }
 
     /// Moves a finished file into place and records it.

@@ -1,0 +1,61 @@
+//! What ends an export before its last page, in good order: somebody's wish, a deadline, a number of requests.
+
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use crate::persona::Client;
+
+/// Why an export stopped before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// Whoever runs it asked for it.
+    #[error("it was asked to stop; run again to go on")]
+    Asked,
+    /// The time was up.
+    #[error("its deadline was reached; run again to go on")]
+    Deadline,
+    /// It has sent as many requests as it may.
+    #[error("it has sent as many requests as --max-requests allows; run again to go on")]
+    Requests,
+}
+
+/// When an export is to stop, whatever is left to walk.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// True once somebody asks for it.
+    pub asked: Option<watch::Receiver<bool>>,
+    /// The moment.
+    pub deadline: Option<Instant>,
+    /// The number of requests, retries included.
+    pub max_requests: Option<u64>,
+}
+
+impl Limits {
+    /// Comes back when one of them is reached, be it in the middle of a wait. Requests are counted before a page is
+    /// asked for.
+    pub(super) async fn reached(&self, client: &Client) -> Stop {
+        if self.max_requests.is_some_and(|most| client.counters().requests() >= most) {
+            return Stop::Requests;
+        }
+        let asked = async {
+            if let Some(mut asked) = self.asked.clone()
+                && asked.wait_for(|asked| *asked).await.is_ok()
+            {
+                return;
+            }
+            // Nobody, or nobody any more.
+            std::future::pending().await
+        };
+        let deadline = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = asked => Stop::Asked,
+            () = deadline => Stop::Deadline,
+        }
+    }
+}
