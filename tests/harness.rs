@@ -264,6 +264,13 @@ impl Running {
         }
     }
 
+    /// Sends a signal by its name, and does not wait.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let process = self.0.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &process]).status().unwrap().success());
+    }
+
     /// SIGKILL: no chance to tidy up.
     pub(crate) fn kill(mut self) {
         let mut child = self.0.take().unwrap();

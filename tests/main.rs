@@ -18,6 +18,7 @@ mod import;
 mod interruption;
 mod lake_files;
 mod merge;
+mod nightly;
 mod query;
 mod readme;
 mod report;

@@ -74,8 +74,11 @@ impl Answer {
     fn send(&self, stream: &mut TcpStream) -> std::io::Result<()> {
         let Self { status, headers, body } = self;
         let mut head = format!("HTTP/1.1 {status} Scripted\r\nContent-Length: {}\r\n", body.len());
-        // The same for every answer, so that days end when the script says so.
-        head.push_str("Date: Mon, 23 Nov 2026 06:00:00 GMT\r\nPersona-Environment-Id: env_scripted\r\n");
+        // The same for every answer that does not say another, so that days end when the script says so.
+        if headers.iter().all(|(name, _)| *name != "Date") {
+            head.push_str("Date: Mon, 23 Nov 2026 06:00:00 GMT\r\n");
+        }
+        head.push_str("Persona-Environment-Id: env_scripted\r\n");
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
