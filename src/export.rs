@@ -4,6 +4,7 @@
 //! that knows all three. Network, decode and write run side by side; every channel between them is bounded.
 
 mod checkpoint;
+mod forecast;
 mod limits;
 mod pages;
 mod plan;
@@ -21,6 +22,7 @@ use crate::persona::{self, Client};
 use crate::range::DayRange;
 use crate::session::DecodeError;
 
+pub use forecast::{Forecast, forecast};
 pub use limits::{Limits, Stop};
 use plan::Asked;
 use walk::Start;

@@ -213,6 +213,24 @@ fn a_day_is_sealed_by_one_walk_an_hour_after_its_end_and_not_by_pieces() {
 }
 
 #[test]
+fn a_dry_run_tells_what_it_would_cost_for_one_request_and_fetches_nothing() {
+    let api = world(1);
+    let home = Home::new();
+    let dry = |flags: &str| home.fetch(&api).args("--dry-run").args(flags).succeeds();
+    dry("").says(&["would walk everything", "not known, as the API tells no total"]);
+    assert!(!home.lake().exists());
+    assert_eq!(api.stats().total(), 1);
+    night(&home, &api, "");
+    let before = home.lake().files();
+    // The machine's clock is not the sandbox's: only the days of the lake are told for certain.
+    dry("").says(&["would walk 2026-11-", "until now: about ", " requests, "]);
+    dry("--since 2026-10-20 --until 2026-10-25").says(&["would ask for nothing", "--full"]);
+    dry("--since 2026-10-20 --until 2026-10-25 --full")
+        .says(&["2026-10-20 to 2026-10-25: about 31 requests"]);
+    assert!(home.lake().files() == before);
+}
+
+#[test]
 fn a_look_back_of_nothing_is_refused() {
     let api = sandbox(100, 2);
     let home = Home::new();

@@ -22,6 +22,8 @@ use crate::lake::Lake;
 use crate::persona::Client;
 use crate::range::DayRange;
 
+mod dry_run;
+
 /// The flags of `fetch`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct FetchArgs {
@@ -40,6 +42,9 @@ pub(super) struct FetchArgs {
     /// Walk all again, whatever was walked before and whatever an interrupted run left
     #[arg(long, help_heading = "Range")]
     full: bool,
+    /// Tell what would be walked and what that costs, at the price of one request, and fetch nothing
+    #[arg(long, help_heading = "Range")]
+    dry_run: bool,
     #[command(flatten)]
     scheduler: SchedulerArgs,
 }
@@ -100,9 +105,20 @@ pub(super) struct Fetch<'a> {
 }
 
 pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyhow::Result<Exit> {
-    let FetchArgs { lake, api, walk, since, until, full, scheduler } = args;
+    let FetchArgs { lake, api, walk, since, until, full, dry_run, scheduler } = args;
     if let (Some(since), Some(until)) = (since, until) {
         DayRange::new(since, until).map_err(|error| Usage(error.to_string()))?;
+    }
+    if dry_run {
+        return dry_run::run(
+            lake.location()?,
+            &api,
+            Range { since, until },
+            full,
+            walk.look_back,
+            runtime,
+            console,
+        );
     }
     let settings = settings(lake.location()?, &api, &walk, Range { since, until }, full);
     let fetch = Fetch {

@@ -51,6 +51,16 @@ impl Checkpoint {
     }
 }
 
+/// Whether there is a checkpoint for an export of this range. Whether its parts are whole is seen when it is used.
+pub(super) fn is_left(lake: &Lake, range: Range) -> Result<bool, lake::Error> {
+    let left = |run_id: String| lake.read_checkpoint::<Checkpoint>(&run_id);
+    Ok(lake
+        .staged_runs()?
+        .into_iter()
+        .filter_map(left)
+        .any(|left| left.version == VERSION && left.range == range))
+}
+
 /// The checkpoint that this export can go on from. Whatever else lies in staging is of no more use and deleted.
 pub(super) fn find(lake: &Lake, options: &ExportOptions) -> Result<Option<Checkpoint>, lake::Error> {
     let mut usable: Option<Checkpoint> = None;
