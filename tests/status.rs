@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use session_risk::sandbox::SandboxOptions;
 
-use crate::harness::{Home, sandbox, sandbox_with};
+use crate::harness::{Home, faults, sandbox, sandbox_with, unlimited};
 use crate::scripted::{Answer, KEY, Scripted, link, session};
 
 fn status(home: &Home) -> Value {
@@ -142,6 +142,27 @@ fn a_summary_says_what_came_of_a_run_and_bears_the_schedulers_name() {
     assert_eq!(summary["report"], json!({"status": 0, "reason": null}));
     assert!(home.lake().records("runs").contains_key(id));
     assert!(!summary.to_string().contains(api.key()));
+}
+
+#[test]
+fn every_line_of_a_runs_log_bears_its_name() {
+    let home = Home::new();
+    let faulty = sandbox_with(SandboxOptions { sessions: 500, faults: faults(0.1), ..unlimited() });
+    home.write("input", &session("iqse_1", "2026-11-20T10:00:00.000Z"));
+    for (command, at_least) in [
+        (home.fetch(&faulty).args("-v"), 5),
+        (home.command("import input --lake other -v"), 1),
+        (home.fetch(&faulty).key("persona_sandbox_wrong"), 1),
+    ] {
+        let outcome = command.args("--run-id night-1 --log-format json").run();
+        let lines: Vec<Value> =
+            outcome.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(lines.len() >= at_least, "{outcome:#?}");
+        assert!(
+            lines.iter().all(|line| line["span"] == json!({"id": "night-1", "name": "run"})),
+            "{outcome:#?}"
+        );
+    }
 }
 
 #[test]

@@ -131,6 +131,8 @@ pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyho
         api_version: api.persona_version,
     };
     let watched = scheduler.begin("fetch")?;
+    let span = watched.span();
+    let _entered = span.enter();
     let fetched = Part::of(fetch.fetch(watched.run_id(), runtime, console), console);
     watched.end(fetched.exit, &[("fetch", &fetched)])
 }

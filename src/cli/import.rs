@@ -40,6 +40,8 @@ pub(super) fn run(args: ImportArgs, runtime: &Handle, console: &Console) -> anyh
         return Err(Usage("standard input can be read once only: name - once".to_owned()).into());
     }
     let watched = scheduler.begin("import")?;
+    let span = watched.span();
+    let _entered = span.enter();
     let options = ImportOptions {
         run_id: watched.run_id().to_owned(),
         inputs: files.into_iter().map(|file| input(file, fetched_at)).collect(),

@@ -51,6 +51,8 @@ pub(super) fn run(
         api_version: api.persona_version.clone(),
     };
     let watched = scheduler.begin("run")?;
+    let span = watched.span();
+    let _entered = span.enter();
     let fetched = Part::of(fetch.fetch(watched.run_id(), runtime, console), console);
     let reported = Lake::open(location, runtime)
         .map_err(Into::into)

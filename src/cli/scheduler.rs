@@ -85,6 +85,11 @@ impl SchedulerArgs {
 }
 
 impl Watched {
+    /// What bears the run's name on every line of the log, as long as it is entered.
+    pub(super) fn span(&self) -> tracing::Span {
+        tracing::info_span!("run", id = self.run_id)
+    }
+
     /// The run's name.
     pub(super) fn run_id(&self) -> &str {
         &self.run_id

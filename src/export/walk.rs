@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::checkpoint::Checkpoint;
 use super::pages::{CHUNKS_AHEAD, Chunk, End, Halt, PAGES_AHEAD, decode_pages, send_pages};
@@ -113,7 +114,8 @@ impl Run<'_> {
         let (page_sender, pages) = mpsc::channel(PAGES_AHEAD);
         let (chunk_sender, chunks) = sync_channel(CHUNKS_AHEAD);
         let limits = self.options.limits.clone();
-        let network = self.runtime.spawn(send_pages(Arc::clone(self.client), limits, start, page_sender));
+        let sending = send_pages(Arc::clone(self.client), limits, start, page_sender);
+        let network = self.runtime.spawn(sending.instrument(tracing::Span::current()));
         let enough_below = progress.span.from.map_or(i64::MIN, Timestamp::as_millisecond);
         let ended = std::thread::scope(|scope| {
             let decode = scope.spawn(move || decode_pages(pages, enough_below, &chunk_sender));
