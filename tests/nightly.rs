@@ -12,6 +12,9 @@ use crate::harness::{Home, sandbox, sandbox_with, unlimited};
 use crate::lake_files::Row;
 use crate::scripted::{Answer, Scripted, link, session};
 
+/// Requests of a walk that may be under way or waiting when its last page is decoded.
+const UNDER_WAY: u64 = 4;
+
 /// 500 sessions a day over 40 days, seen some days before the last of them.
 fn world(days_before_the_end: i64) -> Sandbox {
     let end = unlimited().end;
@@ -50,7 +53,7 @@ fn a_night_costs_the_pages_of_the_open_days_and_brings_all_that_changed() {
         api.clock().turn(Duration::from_secs(24 * 3600));
         let requests = night(&home, &api, "");
         // About two days of 500 sessions are open.
-        assert!((6..=16 + 5).contains(&requests), "{requests} requests");
+        assert!((6..=16 + 1 + UNDER_WAY).contains(&requests), "{requests} requests");
         assert_eq!(differences(&home, &api), 0);
     }
     // A session of a sealed day can still be redacted: a walk over everything sees that.
@@ -65,7 +68,7 @@ fn after_a_long_pause_one_run_brings_everything() {
     night(&home, &api, "");
     api.clock().turn(Duration::from_secs(25 * 24 * 3600));
     let requests = night(&home, &api, "");
-    assert!((125..=125 + 20 + 5).contains(&requests), "{requests} requests");
+    assert!((125..=125 + 16 + 1 + UNDER_WAY).contains(&requests), "{requests} requests");
     assert_eq!(differences(&home, &api), 0);
 }
 
@@ -80,8 +83,8 @@ fn a_hole_is_closed_without_walking_what_lies_above_it() {
     night(&home, &api, &format!("--since {}", date(20)));
     // The hole of four days, and the two or three that are open.
     let requests = night(&home, &api, "");
-    assert!((20..=20 + 15 + 10).contains(&requests), "{requests} requests");
-    assert!(night(&home, &api, "") <= 20, "a hole that is closed is walked again");
+    assert!((20..=20 + 16 + 2 * (1 + UNDER_WAY)).contains(&requests), "{requests} requests");
+    assert!(night(&home, &api, "") <= 16 + 1 + UNDER_WAY, "a hole that is closed is walked again");
     // What nobody asked for stays out until somebody does.
     let oldest = home.lake().dates().first().unwrap().clone();
     assert!(oldest >= date(39), "{oldest}");
@@ -98,7 +101,7 @@ fn one_old_day_of_a_lake_is_walked_again_by_itself_when_it_is_asked_for_in_full(
     assert_eq!(night(&home, &api, day), 0, "a sealed day needs no request");
     let before = home.lake().holdings();
     let requests = night(&home, &api, &format!("{day} --full"));
-    assert!((5..=15).contains(&requests), "{requests} requests");
+    assert!((5..=8 + 1 + UNDER_WAY).contains(&requests), "{requests} requests");
     assert!(home.lake().sessions().len() == 20_000);
     let same = |name: &String| name.ends_with(".parquet");
     let files = |holdings: BTreeMap<String, Vec<u8>>| {
@@ -149,7 +152,8 @@ fn a_number_of_requests_ends_an_export_in_good_order_and_the_next_goes_on() {
     assert_eq!(home.lake().sessions().len(), 1_200);
     fetch("--max-requests 12").ends_with(3);
     fetch("").succeeds();
-    assert!(api.stats().total() <= 30 + 5, "{}", api.stats().total());
+    // The third run looks at what is new on top too.
+    assert!(api.stats().total() <= 30 + 1 + UNDER_WAY, "{}", api.stats().total());
     assert_eq!(differences(&home, &api), 0);
 }
 

@@ -17,8 +17,8 @@ use super::{Error, Incomplete};
 use crate::persona::{self, Client, Cursor, Page};
 use crate::session::{DecodeError, Decoded, Decoder, PageFacts, Seen};
 
-/// Pages between network and decode.
-pub(super) const PAGES_AHEAD: usize = 4;
+/// Pages between network and decode: few, as those behind the last one that is wanted were asked for in vain.
+pub(super) const PAGES_AHEAD: usize = 2;
 /// Chunks between decode and write: enough that pages go on coming in while a day is published.
 pub(super) const CHUNKS_AHEAD: usize = 8;
 /// Rows that make a chunk.

@@ -236,7 +236,12 @@ impl Lake {
     pub fn staged_runs(&self) -> Result<BTreeSet<String>, Error> {
         let folder = layout::staging();
         let run = |key: Key| key.prefix_match(&folder)?.next().map(|run| run.as_ref().to_owned());
-        Ok(self.list(&folder)?.into_iter().filter_map(run).collect())
+        let mut runs: BTreeSet<String> = self.list(&folder)?.into_iter().filter_map(run).collect();
+        // The store does not list what a killed writer had not finished; its folder tells of it.
+        if let Ok(folders) = std::fs::read_dir(self.root().join(folder.as_ref())) {
+            runs.extend(folders.flatten().filter_map(|found| found.file_name().into_string().ok()));
+        }
+        Ok(runs)
     }
 
     /// Deletes whatever a run staged.
