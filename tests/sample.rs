@@ -38,19 +38,21 @@ fn sample() -> Vec<String> {
 
 /// Exports resources, compares every value by DuckDB, and gives what the check counted.
 fn fetched_and_compared(home: &Home, resources: Vec<String>) -> Value {
-    let lines = home.write("resources.jsonl", &(resources.join("\n") + "\n"));
+    home.write("resources.jsonl", &(resources.join("\n") + "\n"));
     home.fetch(&Scripted::listing(resources)).succeeds();
+    compared(home, "fetch")
+}
+
+/// Compares every value of the lake with the resources, a line each.
+fn compared(home: &Home, origin: &str) -> Value {
     let check = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sample_check.py");
-    let lake = home.path("lake");
-    let output = python(&[check, lake.to_str().unwrap(), lines.to_str().unwrap()]);
+    let [lake, lines] = ["lake", "resources.jsonl"].map(|name| home.path(name));
+    let output = python(&[check, lake.to_str().unwrap(), lines.to_str().unwrap(), origin]);
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-#[test]
-#[ignore = "needs python3 with duckdb, and SESSION_RISK_SAMPLE"]
-fn every_value_of_the_sample_is_read_back_by_duckdb_and_the_report_counts_right() {
-    let home = Home::new();
-    let compared = fetched_and_compared(&home, sample());
+/// The counts that the sample's own page gives.
+fn assert_counts_of_the_sample(home: &Home, compared: &Value) {
     assert_eq!((&compared["sessions"], &compared["dates"]), (&json!(5_000), &json!(13)));
     let of = |name: &str| compared[name].as_u64().unwrap();
     assert_eq!(of("values") + of("nulls"), 5_000 * 38, "every column of every row");
@@ -71,6 +73,28 @@ fn every_value_of_the_sample_is_read_back_by_duckdb_and_the_report_counts_right(
     ] {
         assert_eq!(counts[column], json!(count), "{column}");
     }
+}
+
+#[test]
+#[ignore = "needs python3 with duckdb, and SESSION_RISK_SAMPLE"]
+fn every_value_of_the_sample_is_read_back_by_duckdb_and_the_report_counts_right() {
+    let home = Home::new();
+    let compared = fetched_and_compared(&home, sample());
+    assert_counts_of_the_sample(&home, &compared);
+}
+
+#[test]
+#[ignore = "needs python3 with duckdb, and SESSION_RISK_SAMPLE"]
+fn every_value_of_the_imported_sample_is_read_back_by_duckdb_and_the_report_counts_right() {
+    let home = Home::new();
+    home.write("resources.jsonl", &sample().join("\n"));
+    let file = std::env::var_os("SESSION_RISK_SAMPLE").unwrap();
+    home.command("import --lake lake").arg(file).succeeds().says(&[
+        "5,000 sessions",
+        "5,000 new",
+        "13 days written",
+    ]);
+    assert_counts_of_the_sample(&home, &compared(&home, "import"));
 }
 
 #[test]

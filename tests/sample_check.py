@@ -1,7 +1,7 @@
 """Compares every value of a lake, as DuckDB reads it, with the JSON resources that it was fetched from.
 
-Written from the API's documents alone: it knows nothing of how the program decodes. Arguments: the lake, and a file
-with a resource a line. Prints what was compared as JSON; ends with an error on the first difference.
+Written from the API's documents alone: it knows nothing of how the program decodes. Arguments: the lake, a file
+with a resource a line, and the command that brought them: fetch or import. Prints what was compared as JSON; ends with an error on the first difference.
 """
 
 import datetime
@@ -88,7 +88,7 @@ def columns(resource):
     return row, {kind: members for kind, members in extra.items() if members}
 
 
-lake, lines = sys.argv[1:]
+lake, lines, origin = sys.argv[1:]
 with open(lines, encoding="utf-8", newline="\n") as file:
     resources = {resource["id"]: resource for resource in map(json.loads, filter(None, file.read().split("\n")))}
 counted = {"sessions": 0, "dates": 0, "values": 0, "extra": 0, "nulls": 0}
@@ -115,7 +115,9 @@ for path in sorted(glob.glob(lake + "/sessions/*/sessions.parquet")):
         counted["extra"] += sum(map(len, extra.values()))
         day = datetime.datetime.fromtimestamp(stored["created_at"] / 1000, datetime.timezone.utc)
         assert day.date().isoformat() == date, f"{session} lies on {date}"
-        assert stored["environment_id"] and stored["fetched_at"] >= stored["created_at"], session
+        # Only an answer of the API says which environment it is of.
+        assert bool(stored["environment_id"]) == (origin == "fetch"), session
+        assert stored["fetched_at"] >= stored["created_at"], session
         assert set(names) - set(row) == {"environment_id", "fetched_at", "extra"}, names
 missing = resources.keys() - found
 assert not missing, f"{len(missing)} are missing, such as {min(missing)}"
