@@ -264,6 +264,16 @@ fn json_that_holds_other_things_than_sessions_is_quarantined_and_said() {
     let kept = home.lake().files();
     let (_, lines) = kept.iter().find(|(name, _)| name.contains("/quarantine/")).unwrap();
     assert!(String::from_utf8_lossy(lines).contains("Unauthorized"), "the resource as it came");
+    // A line each, however the file was laid out.
+    let home = Home::new();
+    write(&home, "input", format!("{:#}", json!({"data": [{"type": "inquiry-session", "id": "iqse_1"}, 7]})));
+    home.command("import input --lake lake").ends_with(3);
+    let kept = home.lake().files();
+    let (_, lines) = kept.iter().find(|(name, _)| name.contains("/quarantine/")).unwrap();
+    let lines = String::from_utf8_lossy(lines).into_owned();
+    let parsed: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(parsed[0]["resource"]["id"], json!("iqse_1"));
+    assert_eq!(parsed.len(), 2);
 }
 
 #[test]

@@ -190,6 +190,16 @@ fn a_summary_that_cannot_be_written_and_a_run_id_that_names_no_file_are_refused_
     home.fetch(&api).args("--run-id ../../x").is_refused(2, &["run id"]);
     assert_eq!(api.stats().total(), 0);
     assert!(!home.lake().exists());
+    #[cfg(unix)]
+    {
+        let _socket = std::os::unix::net::UnixListener::bind(home.path("device")).unwrap();
+        home.fetch(&api).args("--summary device").is_refused(2, &["device", "no ordinary file"]);
+    }
+    home.fetch(&api).succeeds();
+    let (date, before) = (home.lake().dates().pop_first().unwrap(), home.lake().holdings());
+    let inside = format!("lake/sessions/created_date={date}/sessions.parquet");
+    home.fetch(&api).args(&format!("--summary ./{inside}")).is_refused(2, &["would lie in the lake"]);
+    assert!(home.lake().holdings() == before);
 }
 
 #[test]

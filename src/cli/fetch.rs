@@ -130,7 +130,7 @@ pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyho
         settings,
         api_version: api.persona_version,
     };
-    let watched = scheduler.begin("fetch")?;
+    let watched = scheduler.begin("fetch", lake.location()?)?;
     let span = watched.span();
     let _entered = span.enter();
     let fetched = Part::of(fetch.fetch(watched.run_id(), runtime, console), console);

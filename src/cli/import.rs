@@ -39,7 +39,7 @@ pub(super) fn run(args: ImportArgs, runtime: &Handle, console: &Console) -> anyh
     if files.iter().filter(|file| is_standard(file)).count() > 1 {
         return Err(Usage("standard input can be read once only: name - once".to_owned()).into());
     }
-    let watched = scheduler.begin("import")?;
+    let watched = scheduler.begin("import", location)?;
     let span = watched.span();
     let _entered = span.enter();
     let options = ImportOptions {

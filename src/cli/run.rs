@@ -50,7 +50,7 @@ pub(super) fn run(
         settings: settings(location, &api, &walk, Range::default(), false),
         api_version: api.persona_version.clone(),
     };
-    let watched = scheduler.begin("run")?;
+    let watched = scheduler.begin("run", location)?;
     let span = watched.span();
     let _entered = span.enter();
     let fetched = Part::of(fetch.fetch(watched.run_id(), runtime, console), console);

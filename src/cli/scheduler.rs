@@ -64,10 +64,23 @@ struct Summary<'a> {
 }
 
 impl SchedulerArgs {
-    /// Begins a run: before any slow work it is known that the summary can be written.
-    pub(super) fn begin(self, command: &'static str) -> Result<Watched, Usage> {
+    /// Begins a run: before any slow work it is known that the summary can be written, and takes nothing's place but an
+    /// earlier one's.
+    pub(super) fn begin(self, command: &'static str, lake: &str) -> Result<Watched, Usage> {
         let Self { run_id, summary } = self;
         if let Some(path) = &summary {
+            if path.exists() && !path.is_file() && !path.is_dir() {
+                return Err(Usage(format!(
+                    "the summary {} cannot be written: it is no ordinary file",
+                    path.display()
+                )));
+            }
+            if is_within(path, Path::new(lake)) {
+                return Err(Usage(format!(
+                    "the summary {} would lie in the lake; name another place",
+                    path.display()
+                )));
+            }
             let folder =
                 path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             if path.is_dir() || !folder.is_dir() {
@@ -130,6 +143,15 @@ impl Part {
     /// A part that ended as it should, or said itself why not.
     pub(super) fn ended(exit: Exit) -> Self {
         Self { exit, reason: None, record: None }
+    }
+}
+
+/// Whether the path lies in a folder that exists, however both are written.
+fn is_within(path: &Path, folder: &Path) -> bool {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (parent.canonicalize(), folder.canonicalize()) {
+        (Ok(parent), Ok(folder)) => parent.starts_with(folder),
+        _ => false,
     }
 }
 

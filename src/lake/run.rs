@@ -128,8 +128,14 @@ impl Lake {
             let key = layout::quarantine(&record.run_id);
             let mut lines = Vec::new();
             for resource in &quarantine.0 {
+                let begins = lines.len();
                 serde_json::to_writer(&mut lines, resource)
                     .map_err(|source| Error::Record { key: key.to_string(), source })?;
+                // A resource keeps the line ends that stood between its values; within a text there are none.
+                lines[begins..]
+                    .iter_mut()
+                    .filter(|byte| b"\r\n".contains(byte))
+                    .for_each(|byte| *byte = b' ');
                 lines.push(b'\n');
             }
             self.write_bytes(&key, lines)?;
