@@ -88,3 +88,8 @@ pub fn utc_date(moment: Timestamp) -> Date {
 pub fn day_start(day: Date) -> Timestamp {
     Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
 }
+
+/// The first moment after a UTC day; the calendar's end is clamped to jiff's range.
+pub fn day_end(day: Date) -> Timestamp {
+    day.tomorrow().map_or(Timestamp::MAX, day_start)
+}

@@ -63,10 +63,11 @@ fn expected_rows(span: &Span, manifest: &Manifest, now: Timestamp) -> Option<u64
     let first = first.or_else(|| manifest.days.keys().next().copied().filter(|_| reaches_bottom))?;
     let last = last.unwrap_or_else(|| utc_date(now));
     let days = first.series(1.day()).take_while(|date| *date <= last);
-    Some(
-        days.map(|date| {
-            manifest.days.get(&date).map_or(usual, |day| day.rows.max(if day.complete { 0 } else { usual }))
-        })
-        .sum(),
-    )
+    let expected = |date| match manifest.days.get(&date) {
+        Some(day) if day.complete => day.rows,
+        // More may come in, or may have since.
+        Some(day) => day.rows.max(usual),
+        None => usual,
+    };
+    Some(days.map(expected).sum())
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Range;
 use crate::lake::Manifest;
-use crate::range::{day_start, utc_date};
+use crate::range::{day_end, day_start, utc_date};
 
 /// Two stretches with fewer sessions between them are walked as one: to begin anew costs a page too.
 const JOINED_ROWS: u64 = 300;
@@ -111,10 +111,6 @@ impl Span {
         let is_empty = from.zip(until).is_some_and(|(from, until)| from >= until);
         (!is_empty).then_some(Self { from, until })
     }
-}
-
-fn day_end(date: Date) -> Timestamp {
-    date.tomorrow().map_or(Timestamp::MAX, day_start)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::plan::Span;
 use super::{Error, Incomplete, Range, Run, Standing};
 use crate::lake::{self, Interval, LakeRecord, Origin, Stage, Walked};
 use crate::persona::{self, Cursor};
-use crate::range::{day_start, utc_date};
+use crate::range::{day_end, day_start, utc_date};
 
 /// A checkpoint at least every so many pages …
 const CHECKPOINT_PAGES: u64 = 50;
@@ -212,8 +212,7 @@ impl Run<'_> {
         let Some(began) = progress.began else { return Ok(()) };
         let interval = progress.interval(progress.reached);
         let covered = self.covered_with(interval);
-        let end = date.tomorrow().map_or(Timestamp::MAX, day_start);
-        let last_moment = end.min(began);
+        let last_moment = day_end(date).min(began);
         let walked = Walked {
             began,
             whole: covered.covers(day_start(date), last_moment),

@@ -11,7 +11,7 @@ use jiff::{Timestamp, ToSpan};
 use super::manifest::{Coverage, DayRecord, MANIFEST_VERSION};
 use super::parts::KeyColumns;
 use super::stage::AbsentCounts;
-use crate::range::day_start;
+use crate::range::day_end;
 use crate::session::decode::column_at;
 use crate::session::schema::{ATTRIBUTES, RELATIONSHIPS, STATUS, schema};
 
@@ -65,7 +65,7 @@ impl Origin {
 
     /// Whether the day counts as imported: by files that were fetched after its end.
     pub(super) fn imports(self, date: Date) -> bool {
-        let end = date.tomorrow().map_or(Timestamp::MAX, day_start);
+        let end = day_end(date);
         matches!(self, Self::Import(fetched) if fetched >= end)
     }
 }
@@ -156,7 +156,7 @@ impl Facts {
 
 /// Whether the day was walked from end to end after its end, and whether in one go an hour or more after it.
 fn ended(date: Date, walked: Walked) -> (bool, bool) {
-    let end = date.tomorrow().map_or(Timestamp::MAX, day_start);
+    let end = day_end(date);
     let an_hour_later = end.saturating_add(1.hour()).unwrap_or(Timestamp::MAX);
     (walked.whole && walked.began >= end, walked.alone && walked.began >= an_hour_later)
 }

@@ -32,11 +32,6 @@ impl Interval {
     pub fn holds(&self, from: Timestamp, until: Timestamp) -> bool {
         self.begins() <= from && until <= self.until
     }
-
-    /// Whether the moment lies in it.
-    pub fn contains(&self, moment: Timestamp) -> bool {
-        self.begins() <= moment && moment <= self.until
-    }
 }
 
 /// What the lake as a whole holds.
