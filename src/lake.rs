@@ -30,11 +30,11 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 
 pub use error::Error;
-pub use facts::{Origin, Walked};
+pub use facts::{Origin, Vanished, Walked};
 pub use lock::Lock;
 pub use manifest::{DayRecord, Interval, LakeRecord, Manifest};
 pub use overview::{Days, LOOK_BACK_DAYS, Overview};
-pub use publish::Published;
+pub use publish::{Published, Seed, Settled};
 pub use run::{Quarantine, RunCounts, RunRecord};
 pub use stage::Stage;
 

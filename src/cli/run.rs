@@ -41,13 +41,13 @@ pub(super) fn run(
     let location = lake.location()?;
     let (options, days) = report_args.into_options(terminal(), Timestamp::now())?;
     options.prepare()?;
+    let asked = walk.asked(Range::default(), false);
     let fetch = Fetch {
         location,
         client: api.client()?,
-        range: Range::default(),
-        full: false,
+        asked,
         walk: Some(&walk),
-        settings: settings(location, &api, &walk, Range::default(), false),
+        settings: settings(location, &api, &walk, asked),
         api_version: api.persona_version.clone(),
     };
     let watched = scheduler.begin("run", location)?;

@@ -63,9 +63,9 @@ pub(super) fn staging() -> Key {
     Key::from(format!("{INTERNAL}/staging"))
 }
 
-/// A file in a run's staging.
-pub(super) fn staged(run_id: &str, name: &str) -> Key {
-    Key::from(format!("{INTERNAL}/staging/{run_id}/{name}"))
+/// A file in one of staging's folders.
+pub(super) fn staged(folder: &str, name: &str) -> Key {
+    Key::from(format!("{INTERNAL}/staging/{folder}/{name}"))
 }
 
 /// A run's quarantine.

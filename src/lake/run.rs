@@ -24,6 +24,9 @@ pub struct RunCounts {
     pub new: u64,
     /// Rows that the lake had otherwise.
     pub changed: u64,
+    /// Rows that the lake had and the API does not list any more: they were removed.
+    #[serde(default)]
+    pub vanished: u64,
     /// Resources that could not become rows.
     pub quarantined: u64,
     /// Values of another type than documented, by column.
@@ -43,9 +46,10 @@ impl RunCounts {
     }
 
     /// Counts a published day.
-    pub fn published(&mut self, published: Published) {
+    pub fn published(&mut self, published: &Published) {
         self.new += published.new;
         self.changed += published.changed;
+        self.vanished += published.vanished;
         self.days_written += u64::from(published.written);
     }
 

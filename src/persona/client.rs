@@ -1,11 +1,10 @@
 //! Requests, one page at a time: paced, retried, and never to another host.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::stream::{self, Stream};
 use jiff::Timestamp;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode};
@@ -13,10 +12,10 @@ use url::Url;
 
 use super::error::{Attempt, Error};
 use super::pacing::{Budget, Limits, Pacer};
-use super::page::{Cursor, Page, outline};
-use super::retry::{self, Failure, Policy, Trouble, Verdict};
-use super::{ApiKey, BaseUrl, PAGE_SIZE};
+use super::retry::{self, Failure, Policy};
+use super::{ApiKey, BaseUrl};
 
+mod ask;
 mod probe;
 
 pub use probe::Probe;
@@ -47,6 +46,10 @@ pub struct Counters {
     too_many: AtomicU64,
     waited_ms: AtomicU64,
     bytes: AtomicU64,
+    /// What an answer took of late, in microseconds; 0 before the first.
+    latency_us: AtomicU64,
+    /// The server's clock at the last answer, in milliseconds since 1970; 0 before the first.
+    server_ms: AtomicI64,
 }
 
 impl Counters {
@@ -70,6 +73,19 @@ impl Counters {
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
+    /// What an answer took of late, from the request to its last byte; none before the first.
+    pub fn latency(&self) -> Option<Duration> {
+        let latency = Duration::from_micros(self.latency_us.load(Ordering::Relaxed));
+        (!latency.is_zero()).then_some(latency)
+    }
+
+    /// A moving average: a single slow answer does not make the API a slow one.
+    fn took(&self, time: Duration) {
+        let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
+        let smoothed = |old| Some(if old == 0 { time } else { (old * 7 + time) / 8 });
+        // Never refused: the closure always has a value.
+        let _ = self.latency_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, smoothed);
+    }
 }
 
 /// A client of one environment: one connection pool, one pacer.
@@ -83,9 +99,9 @@ pub struct Client {
 }
 
 /// An answer with status 200.
-struct Answer {
+pub(super) struct Answer {
     headers: HeaderMap,
-    body: Bytes,
+    pub(super) body: Bytes,
     received: Timestamp,
 }
 
@@ -135,98 +151,41 @@ impl Client {
         (pacer.remaining(), pacer.rate(Instant::now()))
     }
 
-    /// Every page of sessions from `start` (none: the newest) towards older ones, until the API says that there
-    /// is no next page. An empty or short page ends nothing: a key's payload filter makes such pages
-    /// (docs: api-key-payload-filters). After an error the stream ends.
-    pub fn pages(&self, start: Option<Cursor>) -> impl Stream<Item = Result<Page, Error>> + '_ {
-        stream::try_unfold(Some(start), move |place| async move {
-            let Some(after) = place else { return Ok(None) };
-            let page = self.page(after.as_ref()).await?;
-            let place = page.next.clone().map(Some);
-            Ok(Some((page, place)))
-        })
+    /// The server's clock at the last answer; none before the first.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        let moment = self.counters.server_ms.load(Ordering::Relaxed);
+        Timestamp::from_millisecond(moment).ok().filter(|_| moment != 0)
     }
 
-    /// One page, however many attempts it takes.
-    async fn page(&self, after: Option<&Cursor>) -> Result<Page, Error> {
-        let mut url = self.base_url.join("inquiry-sessions");
-        url.query_pairs_mut().append_pair("page[size]", &PAGE_SIZE.to_string());
-        if let Some(cursor) = after {
-            url.query_pairs_mut().append_pair("page[after]", cursor.as_str());
-        }
-        let what = || {
-            after.map_or_else(|| "the first page".to_owned(), |c| format!("the page after {}", c.as_str()))
-        };
-        let mut first_failure = None;
-        let mut failures = 0;
-        loop {
-            let attempt = match self.attempt(&url).await {
-                Ok(page) => return Ok(page),
-                Err(attempt) => attempt,
-            };
-            failures += 1;
-            let elapsed = first_failure.get_or_insert_with(Instant::now).elapsed();
-            let known_good = after.is_some() || matches!(attempt.failure, Failure::Status { code: 429, .. });
-            let trouble = Trouble { failures, elapsed, known_good };
-            match retry::decide(&self.policy, attempt.failure, trouble, fastrand::f64()) {
-                Verdict::Retry(wait) => {
-                    tracing::debug!(failures, wait_ms = wait.as_millis() as u64, cause = %attempt.error, "asking again for {}", what());
-                    self.counters.retries.fetch_add(1, Ordering::Relaxed);
-                    self.wait(wait).await;
-                }
-                Verdict::GiveUp => {
-                    return Err(Error::GaveUp { what: what(), failures, elapsed, last: attempt.error });
-                }
-                Verdict::Unreachable => {
-                    let host = self.base_url.host();
-                    return Err(Error::Unreachable { host, attempts: failures, last: attempt.error });
-                }
-                Verdict::Refused | Verdict::Rejected | Verdict::Quota => {
-                    return Err(self.final_error(attempt.error, what()));
-                }
-            }
-        }
+    /// Requests that must be under way at the same time to make use of the pace: the pace times the time that an
+    /// answer takes. None before the first answer.
+    pub fn requests_at_once(&self) -> Option<f64> {
+        let (latency, pacer) = (self.counters.latency()?, self.pacer());
+        Some(pacer.rate(Instant::now()) / pacer.window().as_secs_f64() * latency.as_secs_f64())
     }
 
-    /// An answer that stays the same however often it is asked for.
-    fn final_error(&self, attempt: Attempt, what: String) -> Error {
-        match attempt {
-            Attempt::Status { status: status @ (401 | 403), detail } => Error::Refused { status, detail },
-            Attempt::Status { status: 429, detail } => Error::Quota { detail },
-            Attempt::Status { status: status @ 300..=399, .. } => {
-                Error::Redirect { host: self.base_url.host(), status }
-            }
-            Attempt::Status { status, detail } => Error::Rejected { status, what, detail },
-            last => Error::GaveUp { what, failures: 1, elapsed: Duration::ZERO, last },
-        }
+    pub(super) fn base_url(&self) -> &BaseUrl {
+        &self.base_url
     }
 
-    /// Waits for its slot, sends one request and reads the page.
-    async fn attempt(&self, url: &Url) -> Result<Page, FailedAttempt> {
+    /// Waits for its slot, sends one request and reads its answer.
+    async fn get(&self, url: &Url) -> Result<Answer, FailedAttempt> {
         let wait = self.pacer().take_slot(Instant::now());
         self.wait(wait).await;
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        let sent = Instant::now();
         let response =
             self.http.get(url.clone()).send().await.map_err(|e| broken("the connection failed", e))?;
         let answer = self.read(response).await?;
-        let page = outline(&answer.body)
-            .map_err(|error| FailedAttempt { failure: Failure::Broken, error: Attempt::Body(error) })?;
-        if let Some(host) = page.host.filter(|host| *host != self.base_url.host()) {
-            tracing::warn!(%host, "the next link names another host; only its cursor is used");
-        }
-        Ok(Page {
-            body: answer.body,
-            resources: page.resources,
-            next: page.next,
-            server_time: answer.received,
-            environment: text(&answer.headers, "persona-environment-id").map(str::to_owned),
-        })
+        self.counters.took(sent.elapsed());
+        Ok(answer)
     }
 
     async fn read(&self, response: Response) -> Result<Answer, FailedAttempt> {
         let status = response.status();
         let headers = response.headers().clone();
         let received = server_time(&headers);
+        self.counters.server_ms.store(received.as_millisecond(), Ordering::Relaxed);
         self.pacer().learn(Instant::now(), limits(&headers), 0);
         if status != StatusCode::OK {
             return Err(self.status_failure(status, &headers, response, received).await);

@@ -109,6 +109,11 @@ impl Pacer {
         rate.max(1.0)
     }
 
+    /// The limit's window.
+    pub fn window(&self) -> Duration {
+        self.budget.window
+    }
+
     /// Requests a window that the API allows, if it says so.
     pub fn limit(&self) -> Option<u32> {
         self.limit

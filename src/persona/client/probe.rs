@@ -31,7 +31,7 @@ impl Client {
     pub async fn probe(&self) -> Result<Probe, Error> {
         let mut url = self.base_url.join("inquiry-sessions");
         url.query_pairs_mut().append_pair("page[size]", "1");
-        let page = match self.attempt(&url).await {
+        let page = match self.attempt(&url, |answer| self.read_page(answer, None)).await {
             Ok(page) => page,
             Err(FailedAttempt { failure: Failure::Broken, error }) => {
                 return Err(Error::Unreachable { host: self.base_url.host(), attempts: 1, last: error });
