@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 
 use crate::lake::manifest::MANIFEST_VERSION;
 use crate::lake::{self, Lake, Manifest, Quarantine, RunCounts, RunRecord};
-use crate::persona::{self, Client};
+use crate::persona::{self, Allowance, Client};
 use crate::range::DayRange;
 use crate::session::DecodeError;
 
@@ -221,7 +221,7 @@ impl Run<'_> {
     /// Writes the run's record and its quarantine.
     fn record(&self, began_at: Timestamp, outcome: &str) -> Result<RunRecord, lake::Error> {
         let counters = self.client.counters();
-        let (budget_left, _) = self.client.budget();
+        let Allowance { limit, left, pace } = self.client.allowance();
         let record = RunRecord {
             version: MANIFEST_VERSION,
             run_id: self.options.run_id.clone(),
@@ -236,7 +236,9 @@ impl Run<'_> {
             retries: counters.retries(),
             too_many_requests: counters.too_many(),
             waited_seconds: counters.waited().as_secs_f64(),
-            budget_left,
+            budget_left: left,
+            rate_limit: limit,
+            pace: Some(pace),
             counts: self.counts.clone(),
             settings: self.options.settings.clone(),
         };

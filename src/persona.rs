@@ -10,7 +10,7 @@ pub mod pacing;
 pub mod page;
 pub mod retry;
 
-pub use client::{Client, ClientOptions, Counters, Probe};
+pub use client::{Allowance, Client, ClientOptions, Counters, Probe};
 pub use error::Error;
 pub use key::{ApiKey, BaseUrl, BaseUrlError, KeyError};
 pub use page::{Cursor, Page};

@@ -79,6 +79,7 @@ pub(super) async fn send_pages(
     start: Option<Cursor>,
     sender: mpsc::Sender<Result<Page, Halt>>,
 ) {
+    client.learn_limits().await;
     let hasher = RandomState::new();
     let mut followed: HashSet<u64> = start.iter().map(|cursor| hasher.hash_one(cursor)).collect();
     let mut pages = pin!(client.pages(start));

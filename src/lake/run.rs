@@ -111,6 +111,10 @@ pub struct RunRecord {
     pub waited_seconds: f64,
     /// Requests left in the API's window at the end, if it said so.
     pub budget_left: Option<u32>,
+    /// Requests a window that the API allows, if it said so: the lowest limit in force.
+    pub rate_limit: Option<u32>,
+    /// Requests a window that the pace came to at most; none where no API was asked.
+    pub pace: Option<f64>,
     /// What it counted.
     #[serde(flatten)]
     pub counts: RunCounts,
