@@ -19,6 +19,7 @@ mod import;
 mod interruption;
 mod lake_files;
 mod merge;
+mod metrics;
 mod nightly;
 mod pacing;
 mod query;
