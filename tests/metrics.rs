@@ -176,6 +176,12 @@ fn a_run_and_an_import_tell_apart_which_command_and_which_lake_they_speak_of() {
         }
     }
     assert_eq!(value(&metrics(&home, "import.prom"), "budget_pace_requests", None), None);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = home.path("run.prom").metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o644, "the collector runs as somebody else");
+    }
     let left: Vec<_> =
         fs::read_dir(home.path(".")).unwrap().map(|found| found.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".partial")), "{left:?}");

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use super::console::{Console, sentence};
 use super::exit::{self, Exit, Usage};
 use super::metrics::{self, Held};
-use super::report::replace;
+use super::report::{replace, replace_by};
 use crate::lake::{Lake, Overview, RunRecord};
 
 /// The version of the summary: additions keep it, anything else raises it.
@@ -123,7 +123,7 @@ impl Watched {
                 },
                 self.held(runtime).as_ref(),
             );
-            write("the metrics file", path, text.as_bytes())?;
+            placed("the metrics file", path, replace_by(path, |partial| write_for_all(partial, &text)))?;
         }
         if let Some(path) = &self.summary {
             let summary = Summary {
@@ -139,7 +139,7 @@ impl Watched {
             };
             let mut json = serde_json::to_vec_pretty(&summary)?;
             json.push(b'\n');
-            write("the summary", path, &json)?;
+            placed("the summary", path, replace(path, &json))?;
         }
         Ok(status)
     }
@@ -167,9 +167,16 @@ impl Part {
     }
 }
 
-fn write(what: &str, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    replace(path, bytes)
-        .map_err(|error| anyhow::anyhow!("{what} {} cannot be written ({error})", path.display()))
+fn placed(what: &str, path: &Path, result: std::io::Result<()>) -> anyhow::Result<()> {
+    result.map_err(|error| anyhow::anyhow!("{what} {} cannot be written ({error})", path.display()))
+}
+
+/// Writes for the collector, which runs as somebody else: there is nothing personal in it.
+fn write_for_all(path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::write(path, text)?;
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    Ok(())
 }
 
 /// Whether a file can be put there, in place of nothing but an earlier one.

@@ -97,7 +97,7 @@ fn requests_under_way_count_as_spent() {
     // The answer to the second of them cannot have counted the third, nor may it have counted the first.
     pacer.learn(now + SECOND * 56, tickets[1], limits(300, 93, 4));
     assert_eq!(pacer.remaining(), Some(91));
-    pacer.learn(now + SECOND * 56, tickets[0], limits(300, 93, 4));
+    pacer.learn(now + SECOND * 56, tickets[0], limits(300, 99, 4));
     assert_eq!(pacer.remaining(), Some(91), "an older answer raises nothing");
     pacer.learn(now + SECOND * 57, tickets[2], limits(300, 50, 3));
     assert_eq!(pacer.remaining(), Some(50), "others spent");
@@ -111,6 +111,25 @@ fn what_is_left_above_the_reserve_is_spread_over_the_rest_of_the_window() {
     let now = Instant::now();
     let mut pacer = told(limits(300, 100, 49), now);
     assert_eq!(next(&mut pacer, now).1, SECOND * 5 - TIMER);
+}
+
+#[test]
+fn of_several_ends_of_one_window_the_earliest_holds() {
+    let now = Instant::now();
+    let mut pacer = told(limits(300, 95, 30), now);
+    let (ticket, wait) = next(&mut pacer, now);
+    pacer.learn(now + wait, ticket, limits(300, 90, 30));
+    let (_, rest) = next(&mut pacer, now + wait);
+    assert!(wait + rest <= SECOND * 31, "{:?}", wait + rest);
+}
+
+#[test]
+fn a_429_without_a_moment_to_come_back_says_nothing_of_what_is_left() {
+    let now = Instant::now();
+    let mut pacer = told(limits(300, 250, 30), now);
+    let (ticket, wait) = next(&mut pacer, now);
+    pacer.refused(now + wait, ticket, limits(300, 0, 0), None);
+    assert_eq!(pacer.remaining(), Some(249));
 }
 
 #[test]
