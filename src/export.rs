@@ -25,7 +25,7 @@ use tokio::runtime::Handle;
 
 use crate::lake::manifest::MANIFEST_VERSION;
 use crate::lake::{self, Lake, RunCounts, RunRecord};
-use crate::persona::{self, Client};
+use crate::persona::{self, Allowance, Client};
 use crate::range::utc_date;
 use crate::session::DecodeError;
 
@@ -226,6 +226,7 @@ impl Run<'_> {
         let left = checkpoint::find(self.lake, &asked)?;
         let checked_since = left.iter().map(|left| left.began).min();
         if checked_since.is_some() {
+            self.runtime.block_on(self.client.learn_limits());
             let pieces = left.into_iter().map(Piece::resumed).collect();
             if let Some(incomplete) = self.walk_pieces(pieces)? {
                 return Ok(Some(incomplete));
@@ -234,6 +235,9 @@ impl Run<'_> {
         }
         let manifest = self.ledger().manifest.clone();
         let spans = plan::plan(asked, &manifest, checked_since);
+        if !spans.is_empty() {
+            self.runtime.block_on(self.client.learn_limits());
+        }
         self.walk_pieces(spans.into_iter().flat_map(|span| self.pieces(span, &manifest)).collect())
     }
 
@@ -243,7 +247,8 @@ impl Run<'_> {
         match expected(manifest).zip(days_of(span, manifest, today)) {
             Some((rows_of, days)) => {
                 let pieces = cut(span, days, self.segments(), rows_of);
-                pieces.into_iter().map(|span| Piece::new(span, false)).collect()
+                let is_whole = pieces.len() == 1;
+                pieces.into_iter().map(|span| Piece::new(span, is_whole)).collect()
             }
             None => vec![Piece::new(span, true)],
         }
@@ -252,7 +257,7 @@ impl Run<'_> {
     /// Writes the run's record and its quarantine.
     fn record(&self, began_at: Timestamp, outcome: &str) -> Result<RunRecord, lake::Error> {
         let counters = self.client.counters();
-        let (budget_left, _) = self.client.budget();
+        let Allowance { limit, left, pace } = self.client.allowance();
         let ledger = self.ledger();
         let record = RunRecord {
             version: MANIFEST_VERSION,
@@ -268,7 +273,9 @@ impl Run<'_> {
             retries: counters.retries(),
             too_many_requests: counters.too_many(),
             waited_seconds: counters.waited().as_secs_f64(),
-            budget_left,
+            budget_left: left,
+            rate_limit: limit,
+            pace: Some(pace),
             counts: ledger.counts.clone(),
             settings: self.options.settings.clone(),
         };

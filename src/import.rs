@@ -158,6 +158,8 @@ pub fn import(lake: &Lake, options: &ImportOptions, watch: &dyn Watch) -> Result
         too_many_requests: 0,
         waited_seconds: 0.0,
         budget_left: None,
+        rate_limit: None,
+        pace: None,
         counts,
         settings: settings.clone(),
     };

@@ -13,6 +13,7 @@ mod overview;
 mod parts;
 mod publish;
 mod run;
+mod signals;
 pub mod stage;
 pub mod window;
 mod writer;
@@ -36,6 +37,7 @@ pub use manifest::{DayRecord, Interval, LakeRecord, Manifest};
 pub use overview::{Days, LOOK_BACK_DAYS, Overview};
 pub use publish::{Published, Seed, Settled};
 pub use run::{Quarantine, RunCounts, RunRecord};
+pub use signals::SignalsRecord;
 pub use stage::Stage;
 
 /// A lake, opened for reading or writing.

@@ -11,7 +11,7 @@ pub mod page;
 pub mod retry;
 mod seek;
 
-pub use client::{Client, ClientOptions, Counters, Probe};
+pub use client::{Allowance, Client, ClientOptions, Counters, Probe};
 pub use error::Error;
 pub use key::{ApiKey, BaseUrl, BaseUrlError, KeyError};
 pub use page::{Cursor, Page, Place};

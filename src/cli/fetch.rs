@@ -145,7 +145,7 @@ pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyho
     let span = watched.span();
     let _entered = span.enter();
     let fetched = Part::of(fetch.fetch(watched.run_id(), runtime, console), console);
-    watched.end(fetched.exit, &[("fetch", &fetched)])
+    watched.end(fetched.exit, &[("fetch", &fetched)], runtime)
 }
 
 /// What the run's record keeps of the settings: no key, nor where it lies.

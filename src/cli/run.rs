@@ -67,7 +67,7 @@ pub(super) fn run(
         "session-risk: fetch ended with {}, report with {}",
         statuses.0 as u8, statuses.1 as u8
     ));
-    watched.end(worse(statuses.0, statuses.1), &[("fetch", &fetched), ("report", &reported)])
+    watched.end(worse(statuses.0, statuses.1), &[("fetch", &fetched), ("report", &reported)], runtime)
 }
 
 /// The fetch's failure counts first, as the report cannot be better than what it reads.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::signals::Sightings;
 use super::{Error, Lake, Published, layout};
 use crate::session::{Decoded, Quarantined};
 
@@ -33,6 +34,9 @@ pub struct RunCounts {
     pub wrong_types: BTreeMap<String, u64>,
     /// Days whose files were written.
     pub days_written: u64,
+    /// Which signals were in them: for the lake's record of these.
+    #[serde(skip)]
+    sightings: Sightings,
 }
 
 impl RunCounts {
@@ -40,6 +44,7 @@ impl RunCounts {
     pub fn seen(&mut self, decoded: &Decoded) {
         self.rows += decoded.batch.num_rows() as u64;
         self.quarantined += decoded.quarantined.len() as u64;
+        self.sightings.see(decoded);
         for (column, times) in &decoded.wrong_types {
             *self.wrong_types.entry((*column).to_owned()).or_default() += times;
         }
@@ -115,6 +120,10 @@ pub struct RunRecord {
     pub waited_seconds: f64,
     /// Requests left in the API's window at the end, if it said so.
     pub budget_left: Option<u32>,
+    /// Requests a window that the API allows, if it said so: the lowest limit in force.
+    pub rate_limit: Option<u32>,
+    /// Requests a window that the pace came to at most; none where no API was asked.
+    pub pace: Option<f64>,
     /// What it counted.
     #[serde(flatten)]
     pub counts: RunCounts,
@@ -123,7 +132,7 @@ pub struct RunRecord {
 }
 
 impl Lake {
-    /// Writes a run's record, and its quarantine if there is any.
+    /// Writes a run's record, its quarantine if there is any, and what it saw of the signals; warns of news among them.
     ///
     /// # Errors
     /// [`Error::Store`] if one of them cannot be written.
@@ -144,7 +153,8 @@ impl Lake {
             }
             self.write_bytes(&key, lines)?;
         }
-        self.write_json(&layout::run_record(&record.run_id), record)
+        self.write_json(&layout::run_record(&record.run_id), record)?;
+        self.note_signals(&record.counts.sightings)
     }
 
     /// The records of all runs, in the order in which they began. One that cannot be understood is left out: it

@@ -8,16 +8,20 @@ use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode};
+use tokio::sync::{Notify, OnceCell};
 use url::Url;
 
 use super::error::{Attempt, Error};
-use super::pacing::{Budget, Limits, Pacer};
-use super::retry::{self, Failure, Policy};
+use super::pacing::{Budget, Pacer, Ticket};
+use super::retry::{Failure, Policy};
 use super::{ApiKey, BaseUrl};
 
 mod ask;
+mod limits;
 mod probe;
 
+pub use limits::Allowance;
+use limits::Flight;
 pub use probe::Probe;
 
 /// The largest body that is read: a thousand times an ordinary page.
@@ -95,6 +99,11 @@ pub struct Client {
     base_url: BaseUrl,
     policy: Policy,
     pacer: Mutex<Pacer>,
+    /// Held by the request that waits for its time; the others queue up behind it.
+    turn: tokio::sync::Mutex<()>,
+    /// Wakes it: what the pacer knows has changed.
+    heard: Notify,
+    limits_asked: OnceCell<()>,
     counters: Arc<Counters>,
 }
 
@@ -103,6 +112,7 @@ pub(super) struct Answer {
     headers: HeaderMap,
     pub(super) body: Bytes,
     received: Timestamp,
+    ticket: Ticket,
 }
 
 impl Client {
@@ -136,6 +146,9 @@ impl Client {
             base_url,
             policy,
             pacer: Mutex::new(Pacer::new(budget)),
+            turn: tokio::sync::Mutex::default(),
+            heard: Notify::new(),
+            limits_asked: OnceCell::new(),
             counters: Arc::default(),
         })
     }
@@ -143,12 +156,6 @@ impl Client {
     /// What was spent so far; shared, so that a progress bar can watch it.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
-    }
-
-    /// Requests left in the API's window, if it says so, and requests a window that the pace comes to.
-    pub fn budget(&self) -> (Option<u32>, f64) {
-        let pacer = self.pacer();
-        (pacer.remaining(), pacer.rate(Instant::now()))
     }
 
     /// The server's clock at the last answer; none before the first.
@@ -168,52 +175,47 @@ impl Client {
         &self.base_url
     }
 
-    /// Waits for its slot, sends one request and reads its answer.
+    /// Waits until the pace lets it, sends one request and reads its answer.
     async fn get(&self, url: &Url) -> Result<Answer, FailedAttempt> {
-        let wait = self.pacer().take_slot(Instant::now());
-        self.wait(wait).await;
+        let flight = self.depart().await;
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let sent = Instant::now();
         let response =
             self.http.get(url.clone()).send().await.map_err(|e| broken("the connection failed", e))?;
-        let answer = self.read(response).await?;
+        let answer = self.read(flight, response).await?;
         self.counters.took(sent.elapsed());
         Ok(answer)
     }
 
-    async fn read(&self, response: Response) -> Result<Answer, FailedAttempt> {
+    async fn read(&self, flight: Flight<'_>, response: Response) -> Result<Answer, FailedAttempt> {
         let status = response.status();
         let headers = response.headers().clone();
         let received = server_time(&headers);
         self.counters.server_ms.store(received.as_millisecond(), Ordering::Relaxed);
-        self.pacer().learn(Instant::now(), limits(&headers), 0);
+        let ticket = flight.ticket();
+        let hint = flight.land(status, &headers, received);
         if status != StatusCode::OK {
-            return Err(self.status_failure(status, &headers, response, received).await);
+            return Err(self.status_failure(status, response, hint).await);
         }
         let body = read_body(response, MAX_BODY).await?;
         self.counters.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
-        Ok(Answer { headers, body, received })
+        Ok(Answer { headers, body, received, ticket })
     }
 
     async fn status_failure(
         &self,
         status: StatusCode,
-        headers: &HeaderMap,
         response: Response,
-        now: Timestamp,
+        hint: Option<Duration>,
     ) -> FailedAttempt {
-        let hint = retry::hint(text(headers, "ratelimit-reset"), text(headers, "retry-after"), now);
         // The body of an error is short, and no reason to fail differently.
         let body = read_body(response, 64 << 10).await.unwrap_or_default();
         let detail = error_words(&body);
         let quota = status == StatusCode::TOO_MANY_REQUESTS && detail.starts_with("Quota exceeded");
         if status == StatusCode::TOO_MANY_REQUESTS {
             self.counters.too_many.fetch_add(1, Ordering::Relaxed);
-            self.pacer().refused(Instant::now());
         }
         let status = status.as_u16();
-        // Only a 429 speaks of the window; a 5xx that carries the usual headers does not mean them as a hint.
-        let hint = if status == 429 { hint } else { retry::hint(None, text(headers, "retry-after"), now) };
         FailedAttempt {
             failure: Failure::Status { code: status, quota, hint },
             error: Attempt::Status { status, detail },
@@ -221,11 +223,8 @@ impl Client {
     }
 
     async fn wait(&self, wait: Duration) {
-        // Timers are no finer than a millisecond; a shorter wait is made up for by the slack of the next.
-        if wait >= Duration::from_millis(1) {
-            self.counters.waited_ms.fetch_add(wait.as_millis() as u64, Ordering::Relaxed);
-            tokio::time::sleep(wait).await;
-        }
+        self.counters.waited_ms.fetch_add(wait.as_millis() as u64, Ordering::Relaxed);
+        tokio::time::sleep(wait).await;
     }
 
     fn pacer(&self) -> std::sync::MutexGuard<'_, Pacer> {
@@ -260,15 +259,6 @@ async fn read_body(mut response: Response, limit: usize) -> Result<Bytes, Failed
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
-}
-
-fn limits(headers: &HeaderMap) -> Limits {
-    let number = |name| text(headers, name)?.trim().parse::<u32>().ok();
-    Limits {
-        limit: number("ratelimit-limit").filter(|limit| *limit > 0),
-        remaining: number("ratelimit-remaining"),
-        reset: number("ratelimit-reset").map(|seconds| Duration::from_secs(seconds.into())),
-    }
 }
 
 fn server_time(headers: &HeaderMap) -> Timestamp {

@@ -1,10 +1,8 @@
 //! One small request that tells whether the key, its permission and the limit are as they should be.
 
-use std::time::Instant;
-
 use jiff::Timestamp;
 
-use super::{Client, Error, FailedAttempt, Failure};
+use super::{Allowance, Client, Error, FailedAttempt, Failure};
 
 /// What one request told.
 #[derive(Debug, Clone)]
@@ -39,12 +37,12 @@ impl Client {
             Err(attempt) => return Err(self.final_error(attempt.error, "one session".to_owned())),
         };
         let local_time = Timestamp::now();
-        let pacer = self.pacer();
+        let Allowance { limit, left, pace } = self.allowance();
         Ok(Probe {
             environment: page.environment,
-            limit: pacer.limit(),
-            remaining: pacer.remaining(),
-            pace: pacer.rate(Instant::now()),
+            limit,
+            remaining: left,
+            pace,
             server_time: page.server_time,
             local_time,
         })
