@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod fetch;
 mod import;
+mod privacy;
 mod progress;
 mod query;
 pub mod report;

@@ -20,7 +20,7 @@ use crate::lake::manifest::MANIFEST_VERSION;
 use crate::lake::{self, Lake, Manifest, Quarantine, RunCounts, RunRecord};
 use crate::persona::{self, Client};
 use crate::range::DayRange;
-use crate::session::DecodeError;
+use crate::session::{DecodeError, Privacy};
 
 pub use forecast::{Forecast, forecast};
 pub use limits::{Limits, Stop};
@@ -38,6 +38,8 @@ pub struct ExportOptions {
     pub full: bool,
     /// Days behind the watermark within which covered days that are still open are walked again.
     pub look_back_days: u32,
+    /// What is kept of each session.
+    pub privacy: Arc<Privacy>,
     /// When to stop, whatever is left.
     pub limits: Limits,
     /// For the run's record: the settings, without secrets.
@@ -151,7 +153,8 @@ pub fn export(
 ) -> Result<Summary, Error> {
     let _lock = lake.lock(&options.run_id)?;
     lake.settle_intents()?;
-    let manifest = lake.manifest()?;
+    let mut manifest = lake.manifest()?;
+    lake.agree_on_privacy(&mut manifest, options.privacy.mode())?;
     let began_at = Timestamp::now();
     let mut run = Run {
         runtime,

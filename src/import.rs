@@ -9,13 +9,14 @@ mod workers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::lake::manifest::MANIFEST_VERSION;
 use crate::lake::{self, Lake, Origin, Quarantine, RunCounts, RunRecord, Stage};
-use crate::session::DecodeError;
+use crate::session::{DecodeError, Privacy};
 
 pub use source::ReadError;
 
@@ -26,6 +27,8 @@ pub struct ImportOptions {
     pub run_id: String,
     /// What to read.
     pub inputs: Vec<Input>,
+    /// What is kept of each session.
+    pub privacy: Arc<Privacy>,
     /// How many threads decode and publish.
     pub threads: usize,
     /// For the run's record.
@@ -104,12 +107,13 @@ pub enum Error {
 /// # Errors
 /// [`Error`] if an input cannot be read to its end as sessions, or the lake cannot be written.
 pub fn import(lake: &Lake, options: &ImportOptions, watch: &dyn Watch) -> Result<Summary, Error> {
-    let ImportOptions { run_id, inputs, threads, settings } = options;
+    let ImportOptions { run_id, inputs, privacy, threads, settings } = options;
     let _lock = lake.lock(run_id)?;
     lake.settle_intents()?;
     lake.clear_abandoned()?;
     let began_at = Timestamp::now();
-    let manifest = lake.manifest()?;
+    let mut manifest = lake.manifest()?;
+    lake.agree_on_privacy(&mut manifest, privacy.mode())?;
     let environment = manifest.lake.environment_id.clone();
     // Whoever imports into an environment's lake says that these are its sessions: the files do not.
     let mut stage = Stage::new(lake.clone(), run_id, None);
@@ -121,7 +125,7 @@ pub fn import(lake: &Lake, options: &ImportOptions, watch: &dyn Watch) -> Result
     // Of two versions of a session the one that is staged later stays.
     dated.sort_by_key(|(_, fetched)| *fetched);
     let latest = dated.last().map_or(began_at, |(_, fetched)| *fetched);
-    let staged = workers::decode_all(&dated, environment.as_deref(), *threads, |decoded, bytes| {
+    let staged = workers::decode_all(&dated, environment.as_deref(), privacy, *threads, |decoded, bytes| {
         stage.append(&decoded)?;
         counts.seen(&decoded);
         quarantine.take_in(decoded.quarantined);

@@ -104,9 +104,16 @@ impl Lake {
 
     /// Takes a lake's folders away again if nothing was ever put into it: a run that was refused leaves no trace.
     pub fn discard_if_empty(&self) {
+        // Refused because another run has just begun: what there is, is its own.
+        let Ok(_lock) = self.lock("refused") else { return };
         let internal = self.root.join(layout::INTERNAL);
         let holds_something = |folder: &Path| folder.read_dir().is_ok_and(|mut found| found.next().is_some());
-        if self.root.join("sessions").exists() || self.root.join(layout::lake_record().as_ref()).exists() {
+        // A record of nothing but what is to be kept of sessions was made by the run that failed.
+        let record = self.read_json::<LakeRecord>(&layout::lake_record());
+        let is_new = |record: LakeRecord| {
+            record == LakeRecord { privacy: record.privacy.clone(), ..LakeRecord::default() }
+        };
+        if self.root.join("sessions").exists() || !record.is_ok_and(|record| record.is_none_or(is_new)) {
             return;
         }
         for folder in ["days", "intents", "staging", "quarantine"].map(|name| internal.join(name)) {
@@ -116,6 +123,7 @@ impl Lake {
         }
         // Whatever cannot be removed stays: this is tidiness, nothing depends on it.
         let _ = std::fs::remove_file(self.root.join(layout::LOCK));
+        let _ = std::fs::remove_file(self.root.join(layout::lake_record().as_ref()));
         for folder in ["days", "intents", "staging", "quarantine", "runs"].map(|name| internal.join(name)) {
             let _ = std::fs::remove_dir(folder);
         }

@@ -19,6 +19,7 @@ mod interruption;
 mod lake_files;
 mod merge;
 mod nightly;
+mod privacy;
 mod query;
 mod readme;
 mod report;

@@ -64,6 +64,7 @@ pub(super) fn run(
         range: Range::default(),
         full: true,
         walk: None,
+        privacy: Arc::default(),
         settings: BTreeMap::from([("demo".to_owned(), "true".to_owned())]),
         api_version: DEFAULT_VERSION.to_owned(),
     }

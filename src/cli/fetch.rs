@@ -14,6 +14,7 @@ use super::console::{Console, sentence};
 use super::days::{parse_date, parse_days};
 use super::duration::parse_duration;
 use super::exit::{Exit, Usage, of_incomplete};
+use super::privacy::PrivacyArgs;
 use super::progress::Progress;
 use super::scheduler::{Part, SchedulerArgs};
 use super::signals::stop_asked;
@@ -21,6 +22,7 @@ use crate::export::{self, ExportOptions, Limits, Range, Summary};
 use crate::lake::Lake;
 use crate::persona::Client;
 use crate::range::DayRange;
+use crate::session::Privacy;
 
 mod dry_run;
 
@@ -45,6 +47,8 @@ pub(super) struct FetchArgs {
     /// Tell what would be walked and what that costs, at the price of one request, and fetch nothing
     #[arg(long, help_heading = "Range")]
     dry_run: bool,
+    #[command(flatten)]
+    privacy: PrivacyArgs,
     #[command(flatten)]
     scheduler: SchedulerArgs,
 }
@@ -100,12 +104,13 @@ pub(super) struct Fetch<'a> {
     pub(super) full: bool,
     /// How far it goes; none to go on to the end.
     pub(super) walk: Option<&'a WalkArgs>,
+    pub(super) privacy: Arc<Privacy>,
     pub(super) settings: BTreeMap<String, String>,
     pub(super) api_version: String,
 }
 
 pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyhow::Result<Exit> {
-    let FetchArgs { lake, api, walk, since, until, full, dry_run, scheduler } = args;
+    let FetchArgs { lake, api, walk, since, until, full, dry_run, privacy, scheduler } = args;
     if let (Some(since), Some(until)) = (since, until) {
         DayRange::new(since, until).map_err(|error| Usage(error.to_string()))?;
     }
@@ -120,13 +125,15 @@ pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyho
             console,
         );
     }
-    let settings = settings(lake.location()?, &api, &walk, Range { since, until }, full);
+    let privacy = privacy.privacy()?;
+    let settings = settings(lake.location()?, &api, &walk, &privacy, Range { since, until }, full);
     let fetch = Fetch {
         location: lake.location()?,
         client: api.client()?,
         range: Range { since, until },
         full,
         walk: Some(&walk),
+        privacy,
         settings,
         api_version: api.persona_version,
     };
@@ -142,6 +149,7 @@ pub(super) fn settings(
     lake: &str,
     api: &ApiArgs,
     walk: &WalkArgs,
+    privacy: &Privacy,
     range: Range,
     full: bool,
 ) -> BTreeMap<String, String> {
@@ -152,6 +160,7 @@ pub(super) fn settings(
         ("reserve", Some(api.reserve.to_string())),
         ("max-rate", api.max_rate.map(|rate| rate.to_string())),
         ("look-back", Some(format!("{}d", walk.look_back))),
+        ("privacy", Some(privacy.mode().flags())),
         ("max-requests", walk.max_requests.map(|most| most.to_string())),
         ("since", date(range.since)),
         ("until", date(range.until)),
@@ -165,13 +174,14 @@ pub(super) fn settings(
 impl Fetch<'_> {
     /// Exports and says what came of it.
     pub(super) fn fetch(self, run_id: &str, runtime: &Handle, console: &Console) -> anyhow::Result<Part> {
-        let Self { location, client, range, full, walk, settings, api_version } = self;
+        let Self { location, client, range, full, walk, privacy, settings, api_version } = self;
         let lake = Lake::create(location, runtime)?;
         let options = ExportOptions {
             run_id: run_id.to_owned(),
             range,
             full,
             look_back_days: walk.map_or(0, |walk| walk.look_back),
+            privacy,
             limits: walk.map(|walk| walk.limits(runtime)).unwrap_or_default(),
             settings,
             api_version,

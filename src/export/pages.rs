@@ -114,11 +114,11 @@ pub(super) async fn send_pages(
 /// (milliseconds since 1970) throughout. Decided here and not by the writer, so that no request is spent on pages
 /// that wait behind the last.
 pub(super) fn decode_pages(
+    mut decoder: Decoder,
     mut pages: mpsc::Receiver<Result<Page, Halt>>,
     enough_below: i64,
     chunks: &SyncSender<Chunk>,
 ) -> Result<End, Error> {
-    let mut decoder = Decoder::default();
     loop {
         let mut page = match pages.blocking_recv() {
             Some(Ok(page)) => page,

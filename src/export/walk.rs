@@ -16,6 +16,7 @@ use super::{Error, Incomplete, Range, Run, Standing};
 use crate::lake::{self, Interval, LakeRecord, Origin, Stage, Walked};
 use crate::persona::{self, Cursor};
 use crate::range::{day_end, day_start, utc_date};
+use crate::session::Decoder;
 
 /// A checkpoint at least every so many pages …
 const CHECKPOINT_PAGES: u64 = 50;
@@ -118,7 +119,8 @@ impl Run<'_> {
         let network = self.runtime.spawn(sending.instrument(tracing::Span::current()));
         let enough_below = progress.span.from.map_or(i64::MIN, Timestamp::as_millisecond);
         let ended = std::thread::scope(|scope| {
-            let decode = scope.spawn(move || decode_pages(pages, enough_below, &chunk_sender));
+            let decoder = Decoder::new(Arc::clone(&self.options.privacy));
+            let decode = scope.spawn(move || decode_pages(decoder, pages, enough_below, &chunk_sender));
             let written = self.write_chunks(progress, chunks);
             let decoded = decode.join().map_err(|_panic| Error::Stopped("decoder"))?;
             // A write that failed ends the decoder too; its own error is the one to tell.

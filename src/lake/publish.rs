@@ -167,8 +167,9 @@ impl Publication<'_> {
         let key = layout::staged(run_id, &format!("{date}.parquet"));
         let failed = |source| Error::file("written", &key, source);
         let mut facts = Facts::default();
+        let properties = properties(run_id, &lake.privacy()?);
         let mut writer =
-            ArrowWriter::try_new(lake.writer(&key)?, schema(), Some(properties(run_id))).map_err(failed)?;
+            ArrowWriter::try_new(lake.writer(&key)?, schema(), Some(properties)).map_err(failed)?;
         while let Some(batch) = merge.next_batch()? {
             facts.add(&batch);
             writer.write(&batch).map_err(failed)?;

@@ -249,8 +249,12 @@ impl Lake {
     /// # Errors
     /// [`Error::Store`] if something cannot be deleted.
     pub fn clear_staging(&self, run_id: &str) -> Result<(), Error> {
-        let folder = layout::staged(run_id, "");
-        for key in self.list(&folder)? {
+        self.clear_folder(&layout::staged(run_id, ""))
+    }
+
+    /// Deletes whatever lies in a folder.
+    pub(super) fn clear_folder(&self, folder: &Key) -> Result<(), Error> {
+        for key in self.list(folder)? {
             self.delete(&key)?;
         }
         // Only a file system has folders to leave behind, and in them what a killed writer had not finished, which
