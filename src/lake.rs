@@ -3,8 +3,11 @@
 //! The only room that knows `object_store` and `parquet`. It must not know the API, nor what a report asks.
 //! Its calls block: they belong on a thread of their own, never on one that runs asynchronous tasks.
 
+mod day_file;
 mod error;
 mod facts;
+mod forget;
+mod forgotten;
 pub mod layout;
 mod lock;
 pub mod manifest;
@@ -31,6 +34,7 @@ use tokio::runtime::Handle;
 
 pub use error::Error;
 pub use facts::{Origin, Walked};
+pub use forget::{Found, Unwanted};
 pub use lock::Lock;
 pub use manifest::{DayRecord, Interval, LakeRecord, Manifest};
 pub use overview::{Days, LOOK_BACK_DAYS, Overview};
@@ -116,7 +120,9 @@ impl Lake {
         if self.root.join("sessions").exists() || !record.is_ok_and(|record| record.is_none_or(is_new)) {
             return;
         }
-        for folder in ["days", "intents", "staging", "quarantine"].map(|name| internal.join(name)) {
+        for folder in
+            ["days", "forgotten", "intents", "staging", "quarantine"].map(|name| internal.join(name))
+        {
             if holds_something(&folder) {
                 return;
             }

@@ -12,6 +12,7 @@ mod decode;
 mod duckdb;
 mod export;
 mod faults;
+mod forget;
 mod formats;
 mod harness;
 mod import;

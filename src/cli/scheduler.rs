@@ -60,6 +60,8 @@ struct Summary<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     import: Option<&'a Part>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    forget: Option<&'a Part>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<&'a Part>,
 }
 
@@ -121,6 +123,7 @@ impl Watched {
             status,
             fetch: part("fetch"),
             import: part("import"),
+            forget: part("forget"),
             report: part("report"),
         };
         let mut json = serde_json::to_vec_pretty(&summary)?;

@@ -10,21 +10,18 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::file::metadata::KeyValue;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::facts::{Facts, Origin, empty_day};
+use super::day_file::Written;
+use super::facts::{Origin, empty_day};
 use super::manifest::DayRecord;
 use super::merge::{Batches, Merge, Source, Tally};
 use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey};
 use super::stage::StagedDay;
-use super::writer::properties;
 use super::{Error, Lake, Manifest, Stage, hexadecimal, layout, store_error, to_json};
 use crate::range::utc_date;
-use crate::session::schema::schema;
 
 /// What publishing a day came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,11 +36,11 @@ pub struct Published {
     pub written: bool,
 }
 
-/// Journalled before a file is moved into place.
+/// Journalled before a file is moved into place, or deleted because its last row is gone.
 #[derive(Debug, Serialize, Deserialize)]
-struct Intent {
-    run_id: String,
-    record: DayRecord,
+pub(super) struct Intent {
+    pub(super) run_id: String,
+    pub(super) record: DayRecord,
 }
 
 impl Stage {
@@ -103,11 +100,11 @@ impl Publication<'_> {
         let walked = origin.walked(old.as_ref());
         let existing = lake.read_day(date)?;
         let had_file = existing.is_some();
-        let Some(written) = self.write_merged(staged, existing, old.as_ref())? else {
+        let Some((written, tally)) = self.write_merged(staged, existing, old.as_ref())? else {
             lake.record_day(&empty_day(date, walked, run_id, old))?;
             return Ok(Published::default());
         };
-        let Written { tally, facts, key, bytes, sha256 } = written;
+        let Written { facts, key, bytes, sha256 } = written;
         let mut record = facts.record(date, walked, run_id, &staged.absent);
         if let Some(old) = old.as_ref().filter(|_| !walked.alone) {
             // A walk over a part of the day says nothing of the rest.
@@ -133,7 +130,7 @@ impl Publication<'_> {
         } else {
             record.bytes = bytes;
             record.sha256 = sha256;
-            lake.swap_in(&key, &Intent { run_id: run_id.to_owned(), record })?;
+            lake.swap_in(Some(&key), &Intent { run_id: run_id.to_owned(), record })?;
         }
         Ok(published)
     }
@@ -144,7 +141,7 @@ impl Publication<'_> {
         staged: &StagedDay,
         existing: Option<Batches<'static>>,
         old: Option<&DayRecord>,
-    ) -> Result<Option<Written>, Error> {
+    ) -> Result<Option<(Written, Tally)>, Error> {
         let Self { lake, run_id, date, origin } = *self;
         // The day file's first row is not known before it is read; it is opened first.
         let first = RowKey { created_ms: i64::MAX, session_id: String::new() };
@@ -164,39 +161,9 @@ impl Publication<'_> {
         }
         let gives_way = |stored_ms, incoming_ms| origin.stored_gives_way(old, stored_ms, incoming_ms);
         let mut merge = Merge::new(sources, &gives_way)?;
-        let key = layout::staged(run_id, &format!("{date}.parquet"));
-        let failed = |source| Error::file("written", &key, source);
-        let mut facts = Facts::default();
-        let properties = properties(run_id, &lake.privacy()?);
-        let mut writer =
-            ArrowWriter::try_new(lake.writer(&key)?, schema(), Some(properties)).map_err(failed)?;
-        while let Some(batch) = merge.next_batch()? {
-            facts.add(&batch);
-            writer.write(&batch).map_err(failed)?;
-        }
-        let tally = merge.tally();
-        if tally.rows == 0 {
-            return Ok(None);
-        }
-        for (name, value) in facts.footer() {
-            writer.append_key_value_metadata(KeyValue::new(format!("session_risk.{name}"), value));
-        }
-        let (bytes, sha256) = writer
-            .into_inner()
-            .map_err(failed)?
-            .finish()
-            .map_err(|source| store_error("write", &key, source))?;
-        Ok(Some(Written { tally, facts, key, bytes, sha256 }))
+        let written = lake.write_day(run_id, date, std::iter::from_fn(|| merge.next_batch().transpose()))?;
+        Ok(written.map(|written| (written, merge.tally())))
     }
-}
-
-/// A merged file under staging.
-struct Written {
-    tally: Tally,
-    facts: Facts,
-    key: Key,
-    bytes: u64,
-    sha256: String,
 }
 
 /// A part's batches, its file opened only when the first is asked for.
@@ -220,7 +187,7 @@ fn lazy<'a>(open: impl Fn() -> Result<PartReader, Error> + Send + 'a, part: &'a 
 
 impl Lake {
     /// A day file's batches; none if there is no file.
-    fn read_day(&self, date: Date) -> Result<Option<Batches<'static>>, Error> {
+    pub(super) fn read_day(&self, date: Date) -> Result<Option<Batches<'static>>, Error> {
         let key = layout::day_file(date);
         let bytes = match self.read_bytes(&key) {
             Ok(bytes) => bytes,
@@ -268,28 +235,39 @@ impl Lake {
         Ok(seeds)
     }
 
-    /// Moves a finished file into place and records it.
-    fn swap_in(&self, staged: &Key, intent: &Intent) -> Result<(), Error> {
+    /// Moves a finished file into place, or where there is none deletes the one that is there, and records the day.
+    pub(super) fn swap_in(&self, staged: Option<&Key>, intent: &Intent) -> Result<(), Error> {
         let date = intent.record.date;
         let target = layout::day_file(date);
         // Not waited for to reach the disk: if the power fails, the day is walked and merged once more.
         let journal = layout::intent(date);
         self.write_scratch(&journal, to_json(&journal, intent)?)?;
-        self.wait(self.store.rename(staged, &target))
-            .map_err(|source| store_error("publish", &target, source))?;
+        match staged {
+            Some(staged) => self
+                .wait(self.store.rename(staged, &target))
+                .map_err(|source| store_error("publish", &target, source))?,
+            None => self.delete(&target)?,
+        }
         self.record_day(&intent.record)?;
         self.delete(&journal)
     }
 
-    /// Finishes what a crashed run was about to record: a day file that bears an intent's checksum is ours.
+    /// Finishes what a crashed run was about to record: a day file that bears an intent's checksum is ours, and so is
+    /// one that is gone as it was meant to be.
     ///
     /// # Errors
     /// [`Error`] if an intent or a day file cannot be read or the record not written.
     pub fn settle_intents(&self) -> Result<(), Error> {
         for key in self.list(&layout::intents())? {
             if let Some(intent) = self.read_json::<Intent>(&key)? {
-                let file = self.read_bytes(&layout::day_file(intent.record.date));
-                if file.is_ok_and(|bytes| hexadecimal(&Sha256::digest(&bytes)) == intent.record.sha256) {
+                let is_done = match self.read_bytes(&layout::day_file(intent.record.date)) {
+                    Ok(bytes) => hexadecimal(&Sha256::digest(&bytes)) == intent.record.sha256,
+                    Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => {
+                        intent.record.rows == 0
+                    }
+                    Err(_) => false,
+                };
+                if is_done {
                     self.record_day(&intent.record)?;
                 }
             }
