@@ -16,7 +16,7 @@ pub mod bind;
 pub mod catalogue;
 pub mod header;
 pub mod local;
-mod near;
+pub(crate) mod near;
 pub mod rate;
 pub mod table;
 

@@ -12,8 +12,10 @@ mod duration;
 mod exit;
 mod explain;
 mod fetch;
+mod forget;
 mod import;
 mod metrics;
+mod privacy;
 mod progress;
 mod query;
 pub mod report;
@@ -88,6 +90,11 @@ enum Command {
     Run(run::RunArgs),
     /// Tell what the lake holds, how fresh and how complete it is
     Status(status::StatusArgs),
+    /// Erase sessions from the lake and keep them out from then on
+    ///
+    /// Rewrites the days that hold them, and empties staging and quarantine: an interrupted export begins anew. Only
+    /// hashes of the ids stay, by which every later fetch and import leaves these sessions out.
+    Forget(forget::ForgetArgs),
     /// Check key, permission, budget, clock and lake, a line each
     Doctor(doctor::DoctorArgs),
     /// Serve made-up sessions on this machine, as Persona's API would
@@ -176,6 +183,7 @@ fn execute(command: Command, console: &Console) -> anyhow::Result<Exit> {
         Command::Query(args) => query::run(args, runtime.handle(), console, &mut stdout),
         Command::Run(args) => run::run(args, runtime.handle(), console, &mut stdout),
         Command::Status(args) => status::run(args, runtime.handle(), console, &mut stdout),
+        Command::Forget(args) => forget::run(args, runtime.handle(), console),
         Command::Doctor(args) => doctor::run(args, runtime.handle(), &mut stdout),
         Command::Completions(args) => shell::completions(&args, Cli::command(), &mut stdout),
         Command::Man => shell::manual(Cli::command(), &mut stdout),

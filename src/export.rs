@@ -27,7 +27,7 @@ use crate::lake::manifest::MANIFEST_VERSION;
 use crate::lake::{self, Lake, RunCounts, RunRecord};
 use crate::persona::{self, Allowance, Client};
 use crate::range::utc_date;
-use crate::session::DecodeError;
+use crate::session::{DecodeError, Privacy};
 
 use cut::{cut, days_of, expected};
 pub use doubt::Doubt;
@@ -48,6 +48,8 @@ pub struct ExportOptions {
     pub asked: Asked,
     /// Walks side by side; none for as many as make use of the pace.
     pub segments: Option<usize>,
+    /// What is kept of each session.
+    pub privacy: Arc<Privacy>,
     /// When to stop, whatever is left.
     pub limits: Limits,
     /// For the run's record: the settings, without secrets.
@@ -156,7 +158,8 @@ pub fn export(
 ) -> Result<Summary, Error> {
     let _lock = lake.lock(&options.run_id)?;
     lake.settle_intents()?;
-    let manifest = lake.manifest()?;
+    let mut manifest = lake.manifest()?;
+    lake.agree_on_privacy(&mut manifest, options.privacy.mode())?;
     let began_at = Timestamp::now();
     let run = Run {
         runtime,

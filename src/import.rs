@@ -9,13 +9,13 @@ mod workers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::lake::manifest::MANIFEST_VERSION;
 use crate::lake::{self, Lake, Origin, Quarantine, RunCounts, RunRecord, Stage};
-use crate::session::DecodeError;
+use crate::session::{DecodeError, Privacy};
 
 pub use source::ReadError;
 
@@ -26,6 +26,8 @@ pub struct ImportOptions {
     pub run_id: String,
     /// What to read.
     pub inputs: Vec<Input>,
+    /// What is kept of each session.
+    pub privacy: Arc<Privacy>,
     /// How many threads decode and publish.
     pub threads: usize,
     /// For the run's record.
@@ -104,12 +106,13 @@ pub enum Error {
 /// # Errors
 /// [`Error`] if an input cannot be read to its end as sessions, or the lake cannot be written.
 pub fn import(lake: &Lake, options: &ImportOptions, watch: &dyn Watch) -> Result<Summary, Error> {
-    let ImportOptions { run_id, inputs, threads, settings } = options;
+    let ImportOptions { run_id, inputs, privacy, threads, settings } = options;
     let _lock = lake.lock(run_id)?;
     lake.settle_intents()?;
     lake.clear_abandoned()?;
     let began_at = Timestamp::now();
-    let manifest = lake.manifest()?;
+    let mut manifest = lake.manifest()?;
+    lake.agree_on_privacy(&mut manifest, privacy.mode())?;
     let environment = manifest.lake.environment_id.clone();
     // Whoever imports into an environment's lake says that these are its sessions: the files do not.
     let mut stage = Stage::new(lake.clone(), run_id, run_id, None);
@@ -121,7 +124,7 @@ pub fn import(lake: &Lake, options: &ImportOptions, watch: &dyn Watch) -> Result
     // Of two versions of a session the one that is staged later stays.
     dated.sort_by_key(|(_, fetched)| *fetched);
     let latest = dated.last().map_or(began_at, |(_, fetched)| *fetched);
-    let staged = workers::decode_all(&dated, environment.as_deref(), *threads, |decoded, bytes| {
+    let staged = workers::decode_all(&dated, environment.as_deref(), privacy, *threads, |decoded, bytes| {
         stage.append(&decoded)?;
         counts.seen(&decoded);
         quarantine.take_in(decoded.quarantined);
@@ -144,24 +147,10 @@ pub fn import(lake: &Lake, options: &ImportOptions, watch: &dyn Watch) -> Result
     let is_incomplete = counts.too_many_quarantined();
     let outcome = if is_incomplete { "incomplete: too many sessions could not be read" } else { "done" };
     let record = RunRecord {
-        version: MANIFEST_VERSION,
-        run_id: run_id.clone(),
-        command: "import".to_owned(),
-        began_at,
-        ended_at: Timestamp::now(),
         outcome: outcome.to_owned(),
         environment_id: environment,
-        api_version: None,
-        program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        requests: 0,
-        retries: 0,
-        too_many_requests: 0,
-        waited_seconds: 0.0,
-        budget_left: None,
-        rate_limit: None,
-        pace: None,
-        counts,
         settings: settings.clone(),
+        ..RunRecord::without_api("import", run_id, began_at, counts)
     };
     lake.record_run(&record, &quarantine)?;
     Ok(Summary { record, is_incomplete })

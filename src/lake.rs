@@ -3,8 +3,11 @@
 //! The only room that knows `object_store` and `parquet`. It must not know the API, nor what a report asks.
 //! Its calls block: they belong on a thread of their own, never on one that runs asynchronous tasks.
 
+mod day_file;
 mod error;
 mod facts;
+mod forget;
+mod forgotten;
 pub mod layout;
 mod lock;
 pub mod manifest;
@@ -32,6 +35,7 @@ use tokio::runtime::Handle;
 
 pub use error::Error;
 pub use facts::{Origin, Vanished, Walked};
+pub use forget::{Found, Unwanted};
 pub use lock::Lock;
 pub use manifest::{DayRecord, Interval, LakeRecord, Manifest};
 pub use overview::{Days, LOOK_BACK_DAYS, Overview};
@@ -106,18 +110,28 @@ impl Lake {
 
     /// Takes a lake's folders away again if nothing was ever put into it: a run that was refused leaves no trace.
     pub fn discard_if_empty(&self) {
+        // Refused because another run has just begun: what there is, is its own.
+        let Ok(_lock) = self.lock("refused") else { return };
         let internal = self.root.join(layout::INTERNAL);
         let holds_something = |folder: &Path| folder.read_dir().is_ok_and(|mut found| found.next().is_some());
-        if self.root.join("sessions").exists() || self.root.join(layout::lake_record().as_ref()).exists() {
+        // A record of nothing but what is to be kept of sessions was made by the run that failed.
+        let record = self.read_json::<LakeRecord>(&layout::lake_record());
+        let is_new = |record: LakeRecord| {
+            record == LakeRecord { privacy: record.privacy.clone(), ..LakeRecord::default() }
+        };
+        if self.root.join("sessions").exists() || !record.is_ok_and(|record| record.is_none_or(is_new)) {
             return;
         }
-        for folder in ["days", "intents", "staging", "quarantine"].map(|name| internal.join(name)) {
+        for folder in
+            ["days", "forgotten", "intents", "staging", "quarantine"].map(|name| internal.join(name))
+        {
             if holds_something(&folder) {
                 return;
             }
         }
         // Whatever cannot be removed stays: this is tidiness, nothing depends on it.
         let _ = std::fs::remove_file(self.root.join(layout::LOCK));
+        let _ = std::fs::remove_file(self.root.join(layout::lake_record().as_ref()));
         for folder in ["days", "intents", "staging", "quarantine", "runs"].map(|name| internal.join(name)) {
             let _ = std::fs::remove_dir(folder);
         }

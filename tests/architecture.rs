@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 25] = [
+const LIBRARIES: [(&str, &[&str]); 26] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local"]),
     ("axum", &["sandbox"]),
@@ -14,6 +14,7 @@ const LIBRARIES: [(&str, &[&str]); 25] = [
     ("comfy_table", &["report"]),
     ("csv", &["report/csv"]),
     ("flate2", &["import"]),
+    ("hmac", &["session/privacy"]),
     ("indicatif", &["cli"]),
     ("kuva", &["report/chart"]),
     ("maud", &["report/chart", "report/html"]),
@@ -22,7 +23,7 @@ const LIBRARIES: [(&str, &[&str]); 25] = [
     ("parquet", &["lake"]),
     ("polars", &["analysis/local"]),
     ("reqwest", &["persona"]),
-    ("sha2", &["lake", "report/html"]),
+    ("sha2", &["lake", "report/html", "session/privacy"]),
     ("strsim", &["analysis"]),
     ("terminal_size", &["cli"]),
     ("toml", &["config"]),

@@ -1,7 +1,7 @@
 //! Which of the known names somebody meant who typed another.
 
 /// The known name that takes the fewest changes to get to, if those are few enough to be a slip.
-pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (typed.chars().count() / 3).clamp(1, 3);
     let distances = known.into_iter().map(|name| (strsim::levenshtein(typed, name), name));
     let near = distances.filter(|(distance, _)| *distance <= most);

@@ -63,6 +63,7 @@ pub(super) fn run(
         client: Arc::new(client),
         asked: Asked { full: true, ..Asked::default() },
         walk: None,
+        privacy: Arc::default(),
         settings: BTreeMap::from([("demo".to_owned(), "true".to_owned())]),
         api_version: DEFAULT_VERSION.to_owned(),
     }

@@ -14,6 +14,7 @@ use super::console::{Console, sentence};
 use super::days::{parse_date, parse_date_range, parse_days};
 use super::duration::parse_duration;
 use super::exit::{Exit, Usage, of_incomplete};
+use super::privacy::PrivacyArgs;
 use super::progress::Progress;
 use super::scheduler::{Part, SchedulerArgs};
 use super::signals::stop_asked;
@@ -21,6 +22,7 @@ use crate::export::{self, Asked, ExportOptions, Limits, MOST_SEGMENTS, Range, Su
 use crate::lake::Lake;
 use crate::persona::Client;
 use crate::range::DayRange;
+use crate::session::Privacy;
 
 mod dry_run;
 
@@ -45,6 +47,8 @@ pub(super) struct FetchArgs {
     /// Tell what would be walked and what that costs, at the price of one request, and fetch nothing
     #[arg(long, help_heading = "Range")]
     dry_run: bool,
+    #[command(flatten)]
+    privacy: PrivacyArgs,
     #[command(flatten)]
     scheduler: SchedulerArgs,
 }
@@ -119,12 +123,13 @@ pub(super) struct Fetch<'a> {
     pub(super) asked: Asked,
     /// How far it goes; none to go on to the end.
     pub(super) walk: Option<&'a WalkArgs>,
+    pub(super) privacy: Arc<Privacy>,
     pub(super) settings: BTreeMap<String, String>,
     pub(super) api_version: String,
 }
 
 pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyhow::Result<Exit> {
-    let FetchArgs { lake, api, walk, since, until, full, dry_run, scheduler } = args;
+    let FetchArgs { lake, api, walk, since, until, full, dry_run, privacy, scheduler } = args;
     if let (Some(since), Some(until)) = (since, until) {
         DayRange::new(since, until).map_err(|error| Usage(error.to_string()))?;
     }
@@ -132,12 +137,14 @@ pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyho
     if dry_run {
         return dry_run::run(lake.location()?, &api, asked, runtime, console);
     }
-    let settings = settings(lake.location()?, &api, &walk, asked);
+    let privacy = privacy.privacy()?;
+    let settings = settings(lake.location()?, &api, &walk, &privacy, asked);
     let fetch = Fetch {
         location: lake.location()?,
         client: api.client()?,
         asked,
         walk: Some(&walk),
+        privacy,
         settings,
         api_version: api.persona_version,
     };
@@ -149,7 +156,13 @@ pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyho
 }
 
 /// What the run's record keeps of the settings: no key, nor where it lies.
-pub(super) fn settings(lake: &str, api: &ApiArgs, walk: &WalkArgs, asked: Asked) -> BTreeMap<String, String> {
+pub(super) fn settings(
+    lake: &str,
+    api: &ApiArgs,
+    walk: &WalkArgs,
+    privacy: &Privacy,
+    asked: Asked,
+) -> BTreeMap<String, String> {
     let Asked { range, full, look_back_days, refresh, accept_vanished } = asked;
     let date = |date: Option<Date>| date.map(|date| date.to_string());
     let days = accept_vanished.map(|days| format!("{}..{}", days.since(), days.until()));
@@ -162,6 +175,7 @@ pub(super) fn settings(lake: &str, api: &ApiArgs, walk: &WalkArgs, asked: Asked)
         ("refresh", Some(refresh.to_string())),
         ("accept-vanished", days),
         ("segments", walk.segments.map(|segments| segments.to_string())),
+        ("privacy", Some(privacy.mode().flags())),
         ("max-requests", walk.max_requests.map(|most| most.to_string())),
         ("since", date(range.since)),
         ("until", date(range.until)),
@@ -175,12 +189,13 @@ pub(super) fn settings(lake: &str, api: &ApiArgs, walk: &WalkArgs, asked: Asked)
 impl Fetch<'_> {
     /// Exports and says what came of it.
     pub(super) fn fetch(self, run_id: &str, runtime: &Handle, console: &Console) -> anyhow::Result<Part> {
-        let Self { location, client, asked, walk, settings, api_version } = self;
+        let Self { location, client, asked, walk, privacy, settings, api_version } = self;
         let lake = Lake::create(location, runtime)?;
         let options = ExportOptions {
             run_id: run_id.to_owned(),
             asked,
             segments: walk.map_or(Some(1), |walk| walk.segments),
+            privacy,
             limits: walk.map(|walk| walk.limits(runtime)).unwrap_or_default(),
             settings,
             api_version,

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use super::console::Console;
 use super::exit::{Exit, Usage};
 use super::fetch::LakeArgs;
+use super::privacy::PrivacyArgs;
 use super::scheduler::{Part, SchedulerArgs};
 use crate::import::{self, ImportOptions, Input, Source, Summary, Watch};
 use crate::lake::Lake;
@@ -27,11 +28,13 @@ pub(super) struct ImportArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     fetched_at: Option<Timestamp>,
     #[command(flatten)]
+    privacy: PrivacyArgs,
+    #[command(flatten)]
     scheduler: SchedulerArgs,
 }
 
 pub(super) fn run(args: ImportArgs, runtime: &Handle, console: &Console) -> anyhow::Result<Exit> {
-    let ImportArgs { files, lake, fetched_at, scheduler } = args;
+    let ImportArgs { files, lake, fetched_at, privacy, scheduler } = args;
     let location = lake.location()?;
     if fetched_at.is_some_and(|moment| moment > Timestamp::now()) {
         return Err(Usage("--fetched-at lies in the future".to_owned()).into());
@@ -39,14 +42,20 @@ pub(super) fn run(args: ImportArgs, runtime: &Handle, console: &Console) -> anyh
     if files.iter().filter(|file| is_standard(file)).count() > 1 {
         return Err(Usage("standard input can be read once only: name - once".to_owned()).into());
     }
+    let privacy = privacy.privacy()?;
+    let settings = BTreeMap::from([
+        ("lake".to_owned(), location.to_owned()),
+        ("privacy".to_owned(), privacy.mode().flags()),
+    ]);
     let watched = scheduler.begin("import", location)?;
     let span = watched.span();
     let _entered = span.enter();
     let options = ImportOptions {
         run_id: watched.run_id().to_owned(),
         inputs: files.into_iter().map(|file| input(file, fetched_at)).collect(),
+        privacy,
         threads: std::thread::available_parallelism().map_or(1, Into::into),
-        settings: BTreeMap::from([("lake".to_owned(), location.to_owned())]),
+        settings,
     };
     let imported = Part::of(import(&options, location, runtime, console), console);
     watched.end(imported.exit, &[("import", &imported)], runtime)

@@ -10,6 +10,7 @@ use super::api::ApiArgs;
 use super::console::Console;
 use super::exit::{self, Exit};
 use super::fetch::{Fetch, LakeArgs, WalkArgs, settings};
+use super::privacy::PrivacyArgs;
 use super::report::ReportArgs;
 use super::scheduler::{Part, SchedulerArgs};
 use super::scope::{report, terminal};
@@ -28,6 +29,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     report: ReportArgs,
     #[command(flatten)]
+    privacy: PrivacyArgs,
+    #[command(flatten)]
     scheduler: SchedulerArgs,
 }
 
@@ -37,17 +40,20 @@ pub(super) fn run(
     console: &Console,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let RunArgs { lake, api, walk, report: report_args, scheduler } = args;
+    let RunArgs { lake, api, walk, report: report_args, privacy, scheduler } = args;
     let location = lake.location()?;
     let (options, days) = report_args.into_options(terminal(), Timestamp::now())?;
     options.prepare()?;
     let asked = walk.asked(Range::default(), false);
+    let privacy = privacy.privacy()?;
+    let settings = settings(location, &api, &walk, &privacy, asked);
     let fetch = Fetch {
         location,
         client: api.client()?,
         asked,
         walk: Some(&walk),
-        settings: settings(location, &api, &walk, asked),
+        privacy,
+        settings,
         api_version: api.persona_version.clone(),
     };
     let watched = scheduler.begin("run", location)?;

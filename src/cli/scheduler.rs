@@ -68,6 +68,8 @@ struct Summary<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     import: Option<&'a Part>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    forget: Option<&'a Part>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<&'a Part>,
 }
 
@@ -135,6 +137,7 @@ impl Watched {
                 status,
                 fetch: part("fetch"),
                 import: part("import"),
+                forget: part("forget"),
                 report: part("report"),
             };
             let mut json = serde_json::to_vec_pretty(&summary)?;

@@ -20,6 +20,7 @@ use crate::lake::{Lake, Manifest};
 use crate::range::{DayRange, utc_date};
 use crate::report::terminal::Terminal;
 use crate::report::words;
+use crate::session::privacy::{Addresses, Mode};
 
 /// The flags of `report`.
 #[derive(Debug, Clone, Args)]
@@ -121,7 +122,22 @@ fn notes(range: DayRange, manifest: &Manifest, today: Date) -> Vec<String> {
             notes.push(format!("The last complete day of the lake is {last}, {age} days ago."));
         }
     }
+    notes.extend(of_privacy(&manifest.lake.privacy));
     notes
+}
+
+/// What cannot be seen in the figures because the lake does not keep it.
+fn of_privacy(mode: &Mode) -> Vec<String> {
+    let addresses = match mode.addresses {
+        Addresses::Keep => None,
+        Addresses::Truncate => Some(
+            "The lake keeps networks in place of addresses, /24 or in IPv6 /48: whatever is counted by address here is counted per network.",
+        ),
+        Addresses::Hash(_) => Some("The lake keeps keyed hashes in place of addresses."),
+    };
+    let dropped = mode.dropped.iter().copied().collect::<Vec<_>>().join(", ");
+    let dropped = (!dropped.is_empty()).then(|| format!("The lake does not keep: {dropped}."));
+    addresses.map(str::to_owned).into_iter().chain(dropped).collect()
 }
 
 fn held(manifest: &Manifest) -> String {

@@ -153,7 +153,8 @@ fn write_facts(location: &str, overview: &Overview, out: &mut dyn Write) -> std:
             ),
         ),
     ];
-    for (name, fact) in facts {
+    let privacy = overview.privacy.as_ref().map(|mode| ("privacy", mode.flags()));
+    for (name, fact) in facts.into_iter().chain(privacy) {
         writeln!(out, "{name:<12} {fact}")?;
     }
     Ok(())

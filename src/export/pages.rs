@@ -149,11 +149,11 @@ pub(super) struct Bounds<'a> {
 
 /// The decoder's side: pages into chunks, as large as pages wait for it, until one is beyond a bound.
 pub(super) fn decode_pages(
+    mut decoder: Decoder,
     mut pages: mpsc::Receiver<Result<Page, Halt>>,
     mut bounds: Bounds<'_>,
     chunks: &SyncSender<Chunk>,
 ) -> Result<End, Error> {
-    let mut decoder = Decoder::default();
     let mut read = 0;
     loop {
         let mut page = match pages.blocking_recv() {

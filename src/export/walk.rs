@@ -18,6 +18,7 @@ use super::{Error, Incomplete, Range, Run, Standing};
 use crate::lake::{Interval, Stage};
 use crate::persona::{self, Place};
 use crate::range::day_start;
+use crate::session::Decoder;
 
 /// Pages that may be asked for before a checkpoint holds them: a kill costs no more.
 const UNSAVED_PAGES: usize = 50;
@@ -162,7 +163,8 @@ impl Run<'_> {
             is_large: may_be_large.then_some((PIECE_PAGES, &is_large)),
         };
         let ended = std::thread::scope(|scope| {
-            let decode = scope.spawn(move || decode_pages(pages, bounds, &chunk_sender));
+            let decoder = Decoder::new(Arc::clone(&self.options.privacy));
+            let decode = scope.spawn(move || decode_pages(decoder, pages, bounds, &chunk_sender));
             let written = self.write_chunks(progress, chunks, &unsaved);
             let decoded = decode.join().map_err(|_panic| Error::Stopped("decoder"))?;
             // A write that failed ends the decoder too; its own error is the one to tell.

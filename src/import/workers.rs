@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::source::{Block, Blocks, ReadError};
 use super::{Error, Source};
-use crate::session::{DecodeError, Decoded, Decoder, Seen};
+use crate::session::{DecodeError, Decoded, Decoder, Privacy, Seen};
 
 /// Blocks that wait for one worker, and results of one that wait to be collected.
 const WAITING: usize = 1;
@@ -30,6 +30,7 @@ struct Work<'a> {
 pub(super) fn decode_all(
     inputs: &[(Source, Timestamp)],
     environment: Option<&str>,
+    privacy: &Arc<Privacy>,
     threads: usize,
     mut each: impl FnMut(Decoded, u64) -> Result<(), Error>,
 ) -> Result<(), Error> {
@@ -42,7 +43,8 @@ pub(super) fn decode_all(
             let (from_worker, decoded) = sync_channel(WAITING);
             work.push(to_worker);
             results.push(decoded);
-            scope.spawn(move || decode_blocks(&blocks, &from_worker, environment));
+            let decoder = Decoder::new(Arc::clone(privacy));
+            scope.spawn(move || decode_blocks(decoder, &blocks, &from_worker, environment));
         }
         let counter = Arc::clone(&read);
         let reader = scope.spawn(move || read_blocks(inputs, &counter, &work));
@@ -86,11 +88,11 @@ fn read_blocks<'a>(
 }
 
 fn decode_blocks(
+    mut decoder: Decoder,
     blocks: &Receiver<Work<'_>>,
     results: &SyncSender<Result<Decoded, Error>>,
     environment: Option<&str>,
 ) {
-    let mut decoder = Decoder::default();
     for work in blocks {
         let seen = Seen { environment: environment.map(str::to_owned), at: work.fetched };
         let decoded = decode_block(&mut decoder, &work, &seen);

@@ -52,6 +52,21 @@ pub enum Error {
         /// The key's.
         key: String,
     },
+    /// Rows of which other things are kept.
+    #[error(
+        "the lake is written with {lake}, this run has {run}; give it the lake's settings, or another lake with --lake"
+    )]
+    OtherPrivacy {
+        /// The lake's, as flags.
+        lake: String,
+        /// The writer's, as flags.
+        run: String,
+    },
+    /// Addresses hashed with another key: one person's would look like two's.
+    #[error(
+        "the lake's addresses are hashed with another key; give that one in SESSION_RISK_IP_KEY or --ip-key-file, or another lake with --lake"
+    )]
+    OtherAddressKey,
     /// A record under `_session_risk/` is not what it should be.
     #[error(
         "the lake's record {key} cannot be understood ({source}); it may be of a newer version or damaged"

@@ -9,6 +9,7 @@
 //! _session_risk/intents/2026-11-20.json                 a publication that was begun
 //! _session_risk/staging/RUN/…                           parts and the checkpoint of a run
 //! _session_risk/quarantine/RUN.jsonl                    resources that could not become rows
+//! _session_risk/forgotten/RUN.json                      hashes of what must not come back
 //! _session_risk/lock                                    held by the one writer
 //! ```
 //! Readers glob `sessions/**/*.parquet`; nothing unfinished ever lies where that glob reaches.
@@ -22,6 +23,17 @@ pub(super) const INTERNAL: &str = "_session_risk";
 /// A day's Parquet file.
 pub(super) fn day_file(day: Date) -> Key {
     Key::from(format!("sessions/created_date={day}/sessions.parquet"))
+}
+
+/// The folder of the days' files.
+pub(super) fn day_files() -> Key {
+    Key::from("sessions")
+}
+
+/// The day whose file a key is; none for any other key.
+pub(super) fn date_of(key: &Key) -> Option<Date> {
+    let folder = key.as_ref().strip_prefix("sessions/created_date=")?;
+    folder.strip_suffix("/sessions.parquet")?.parse().ok()
 }
 
 /// The lake's own record.
@@ -74,9 +86,24 @@ pub(super) fn staged(folder: &str, name: &str) -> Key {
     Key::from(format!("{INTERNAL}/staging/{folder}/{name}"))
 }
 
+/// The folder of all runs' quarantines.
+pub(super) fn quarantines() -> Key {
+    Key::from(format!("{INTERNAL}/quarantine"))
+}
+
 /// A run's quarantine.
 pub(super) fn quarantine(run_id: &str) -> Key {
     Key::from(format!("{INTERNAL}/quarantine/{run_id}.jsonl"))
+}
+
+/// The folder of what was forgotten.
+pub(super) fn forgotten() -> Key {
+    Key::from(format!("{INTERNAL}/forgotten"))
+}
+
+/// What a run forgot.
+pub(super) fn forgotten_by(run_id: &str) -> Key {
+    Key::from(format!("{INTERNAL}/forgotten/{run_id}.json"))
 }
 
 /// The lock's file, below the lake's root.

@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Lake, layout};
+use crate::session::privacy::{Addresses, Mode};
 
 /// The version of the records.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -47,6 +48,9 @@ pub struct LakeRecord {
     pub covered: Vec<Interval>,
     /// The newest `created_at` of the last finished walk.
     pub watermark: Option<Timestamp>,
+    /// What of its sessions it keeps.
+    #[serde(default)]
+    pub privacy: Mode,
 }
 
 impl Default for LakeRecord {
@@ -57,6 +61,7 @@ impl Default for LakeRecord {
             first_day: None,
             covered: Vec::new(),
             watermark: None,
+            privacy: Mode::default(),
         }
     }
 }
@@ -162,6 +167,34 @@ impl Lake {
             }
         }
         Ok(Manifest { lake, days })
+    }
+
+    /// What of its sessions the lake keeps.
+    pub(super) fn privacy(&self) -> Result<Mode, Error> {
+        Ok(self.read_json::<LakeRecord>(&layout::lake_record())?.unwrap_or_default().privacy)
+    }
+
+    /// Sees to it that a writer keeps of sessions what the lake does, before its first request and its first byte. A
+    /// lake that holds nothing yet takes the writer's way for its own.
+    ///
+    /// # Errors
+    /// [`Error::OtherPrivacy`] or [`Error::OtherAddressKey`] if they differ.
+    pub fn agree_on_privacy(&self, manifest: &mut Manifest, writer: &Mode) -> Result<(), Error> {
+        let lake = &manifest.lake.privacy;
+        if lake == writer {
+            return Ok(());
+        }
+        let is_new = || Ok(self.read_json::<LakeRecord>(&layout::lake_record())?.is_none());
+        if manifest.days.is_empty() && is_new()? {
+            // What an interrupted run left there was not hidden in this way.
+            self.clear_folder(&layout::staging())?;
+            manifest.lake.privacy = writer.clone();
+            return self.record_lake(&manifest.lake);
+        }
+        Err(match (&lake.addresses, &writer.addresses) {
+            (Addresses::Hash(one), Addresses::Hash(other)) if one != other => Error::OtherAddressKey,
+            _ => Error::OtherPrivacy { lake: lake.flags(), run: writer.flags() },
+        })
     }
 
     /// Writes the lake's own record.

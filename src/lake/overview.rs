@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::manifest::Coverage;
 use super::{DayRecord, Manifest, RunRecord};
 use crate::range::{day_start, utc_date};
+use crate::session::privacy::Mode;
 
 /// Open days further behind the watermark than this are stale: nobody looks at them again unless asked to.
 pub const LOOK_BACK_DAYS: i64 = 7;
@@ -41,6 +42,9 @@ pub struct Overview {
     pub coverage: BTreeMap<String, Coverage>,
     /// Requests that runs sent.
     pub requests: Requests,
+    /// What of its sessions it keeps; none where that is all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Mode>,
 }
 
 /// A lake's days by their state.
@@ -94,6 +98,7 @@ impl Overview {
             watermark: manifest.lake.watermark,
             coverage: coverage(days()),
             requests: Requests::of(runs, now),
+            privacy: Some(manifest.lake.privacy.clone()).filter(|mode| *mode != Mode::default()),
         }
     }
 

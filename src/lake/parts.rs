@@ -23,7 +23,11 @@ use crate::session::schema::{CREATED_AT, RELATIONSHIPS, schema};
 pub(super) const BATCH_ROWS: usize = 8192;
 
 /// Where `session_id` stands in the schema.
-const SESSION_ID: usize = 1;
+pub(super) const SESSION_ID: usize = 1;
+/// Where `inquiry_id` stands in the schema.
+pub(super) const INQUIRY_ID: usize = 2;
+/// Where `device_id` stands in the schema.
+pub(super) const DEVICE_ID: usize = 3;
 
 /// A row's place in its day: newest first, ties by id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

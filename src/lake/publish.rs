@@ -10,18 +10,16 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::file::metadata::KeyValue;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::facts::{Facts, Origin, Vanished, Walked, empty_day};
+use super::day_file::Written;
+use super::facts::{Origin, Vanished, Walked, empty_day};
 use super::manifest::DayRecord;
 use super::merge::{Batches, Merge, Rules, Source, Tally};
 use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey};
 use super::stage::{StagedDay, Unread};
-use super::writer::properties;
 use super::{Error, Lake, Manifest, Stage, hexadecimal, layout, store_error, to_json};
 use crate::range::utc_date;
 use crate::session::schema::schema;
@@ -82,11 +80,11 @@ pub struct Seed {
     pub session_id: String,
 }
 
-/// Journalled before a file is moved into place.
+/// Journalled before a file is moved into place, or deleted because its last row is gone.
 #[derive(Debug, Serialize, Deserialize)]
-struct Intent {
-    run_id: String,
-    record: DayRecord,
+pub(super) struct Intent {
+    pub(super) run_id: String,
+    pub(super) record: DayRecord,
 }
 
 impl Stage {
@@ -159,26 +157,26 @@ impl Publication<'_> {
         let withheld = self.withheld(staged, old.as_ref());
         let mut published = Published::default();
         let mut written = self.write_merged(staged, old.as_ref(), &withheld, false)?;
-        if let Some(merged) = &written {
-            published.missed = merged.tally.missing;
-            if walked.vanished.removes(published.missed, merged.tally.stored()) {
+        if let Some((merged, tally)) = &written {
+            published.missed = tally.missing;
+            if walked.vanished.removes(published.missed, tally.stored()) {
                 published.vanished = std::mem::take(&mut published.missed);
                 lake.delete(&merged.key)?;
                 written = self.write_merged(staged, old.as_ref(), &withheld, true)?;
             }
         }
-        let Some(written) = written else {
+        let Some((written, tally)) = written else {
             let record = empty_day(date, walked, run_id, old.as_ref());
             published.settled = Settled::between(old.as_ref(), &record);
             let emptied = Intent { run_id: run_id.to_owned(), record };
             if published.vanished > 0 {
-                lake.take_out(&emptied)?
+                lake.swap_in(None, &emptied)?
             } else {
                 lake.record_day(&emptied.record)?
             }
             return Ok(published);
         };
-        let Written { tally, facts, key, bytes, sha256 } = written;
+        let Written { facts, key, bytes, sha256 } = written;
         (published.rows, published.new, published.changed) = (tally.rows, tally.new, tally.changed);
         if tally.withheld > 0 {
             published.withheld = withheld;
@@ -214,7 +212,7 @@ impl Publication<'_> {
             published.written = true;
             record.bytes = bytes;
             record.sha256 = sha256;
-            lake.swap_in(&key, &Intent { run_id: run_id.to_owned(), record })?;
+            lake.swap_in(Some(&key), &Intent { run_id: run_id.to_owned(), record })?;
         }
         Ok(published)
     }
@@ -236,7 +234,7 @@ impl Publication<'_> {
         old: Option<&DayRecord>,
         withheld: &[&'static str],
         remove: bool,
-    ) -> Result<Option<Written>, Error> {
+    ) -> Result<Option<(Written, Tally)>, Error> {
         let Self { lake, run_id, folder, date, origin, unread, again } = *self;
         // The day file's first row is not known before it is read; it is opened first.
         let first = RowKey { created_ms: i64::MAX, session_id: String::new() };
@@ -263,38 +261,10 @@ impl Publication<'_> {
             withheld: &withheld,
         };
         let mut merge = Merge::new(sources, &rules)?;
-        let key = layout::staged(folder, &format!("{date}.parquet"));
-        let failed = |source| Error::file("written", &key, source);
-        let mut facts = Facts::default();
-        let mut writer =
-            ArrowWriter::try_new(lake.writer(&key)?, schema(), Some(properties(run_id))).map_err(failed)?;
-        while let Some(batch) = merge.next_batch()? {
-            facts.add(&batch);
-            writer.write(&batch).map_err(failed)?;
-        }
-        let tally = merge.tally();
-        if tally.rows == 0 {
-            return Ok(None);
-        }
-        for (name, value) in facts.footer() {
-            writer.append_key_value_metadata(KeyValue::new(format!("session_risk.{name}"), value));
-        }
-        let (bytes, sha256) = writer
-            .into_inner()
-            .map_err(failed)?
-            .finish()
-            .map_err(|source| store_error("write", &key, source))?;
-        Ok(Some(Written { tally, facts, key, bytes, sha256 }))
+        let batches = std::iter::from_fn(|| merge.next_batch().transpose());
+        let written = lake.write_day(run_id, folder, date, batches)?;
+        Ok(written.map(|written| (written, merge.tally())))
     }
-}
-
-/// A merged file under staging.
-struct Written {
-    tally: Tally,
-    facts: Facts,
-    key: Key,
-    bytes: u64,
-    sha256: String,
 }
 
 /// A part's batches, its file opened only when the first is asked for.
@@ -318,7 +288,7 @@ fn lazy<'a>(open: impl Fn() -> Result<PartReader, Error> + Send + 'a, part: &'a 
 
 impl Lake {
     /// A day file's batches; none if there is no file.
-    fn read_day(&self, date: Date) -> Result<Option<Batches<'static>>, Error> {
+    pub(super) fn read_day(&self, date: Date) -> Result<Option<Batches<'static>>, Error> {
         let key = layout::day_file(date);
         let bytes = match self.read_bytes(&key) {
             Ok(bytes) => bytes,
@@ -369,24 +339,19 @@ impl Lake {
         Ok(seeds)
     }
 
-    /// Moves a finished file into place and records it.
-    fn swap_in(&self, staged: &Key, intent: &Intent) -> Result<(), Error> {
+    /// Moves a finished file into place, or where there is none deletes the one that is there, and records the day.
+    pub(super) fn swap_in(&self, staged: Option<&Key>, intent: &Intent) -> Result<(), Error> {
         let date = intent.record.date;
         let target = layout::day_file(date);
         // Not waited for to reach the disk: if the power fails, the day is walked and merged once more.
         let journal = layout::intent(date);
         self.write_scratch(&journal, to_json(&journal, intent)?)?;
-        self.wait(self.store.rename(staged, &target))
-            .map_err(|source| store_error("publish", &target, source))?;
-        self.record_day(&intent.record)?;
-        self.delete(&journal)
-    }
-
-    /// Deletes the file of a day that has no rows any more, and records the day.
-    fn take_out(&self, intent: &Intent) -> Result<(), Error> {
-        let journal = layout::intent(intent.record.date);
-        self.write_scratch(&journal, to_json(&journal, intent)?)?;
-        self.delete(&layout::day_file(intent.record.date))?;
+        match staged {
+            Some(staged) => self
+                .wait(self.store.rename(staged, &target))
+                .map_err(|source| store_error("publish", &target, source))?,
+            None => self.delete(&target)?,
+        }
         self.record_day(&intent.record)?;
         self.delete(&journal)
     }
@@ -402,19 +367,22 @@ impl Lake {
         self.record_day(&record)
     }
 
-    /// Finishes what a crashed run was about to record: a day file that bears an intent's checksum is ours.
+    /// Finishes what a crashed run was about to record: a day file that bears an intent's checksum is ours, and so is
+    /// one that is gone as it was meant to be.
     ///
     /// # Errors
     /// [`Error`] if an intent or a day file cannot be read or the record not written.
     pub fn settle_intents(&self) -> Result<(), Error> {
         for key in self.list(&layout::intents())? {
             if let Some(intent) = self.read_json::<Intent>(&key)? {
-                let file = self.read_bytes(&layout::day_file(intent.record.date));
-                if intent.record.rows == 0 {
-                    self.delete(&layout::day_file(intent.record.date))?;
-                    self.record_day(&intent.record)?;
-                } else if file.is_ok_and(|bytes| hexadecimal(&Sha256::digest(&bytes)) == intent.record.sha256)
-                {
+                let is_done = match self.read_bytes(&layout::day_file(intent.record.date)) {
+                    Ok(bytes) => hexadecimal(&Sha256::digest(&bytes)) == intent.record.sha256,
+                    Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => {
+                        intent.record.rows == 0
+                    }
+                    Err(_) => false,
+                };
+                if is_done {
                     self.record_day(&intent.record)?;
                 }
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::manifest::MANIFEST_VERSION;
 use super::signals::Sightings;
 use super::{Error, Lake, Published, layout};
 use crate::session::{Decoded, Quarantined};
@@ -34,9 +35,12 @@ pub struct RunCounts {
     pub wrong_types: BTreeMap<String, u64>,
     /// Days whose files were written.
     pub days_written: u64,
+    /// Rows that somebody asked to erase.
+    #[serde(default)]
+    pub erased: u64,
     /// Which signals were in them: for the lake's record of these.
     #[serde(skip)]
-    sightings: Sightings,
+    pub(super) sightings: Sightings,
 }
 
 impl RunCounts {
@@ -96,7 +100,7 @@ pub struct RunRecord {
     pub version: u32,
     /// The run.
     pub run_id: String,
-    /// The command that ran: `fetch` or `import`.
+    /// The command that ran: `fetch`, `import` or `forget`.
     pub command: String,
     /// When it began.
     pub began_at: Timestamp,
@@ -129,6 +133,32 @@ pub struct RunRecord {
     pub counts: RunCounts,
     /// The settings, without secrets.
     pub settings: BTreeMap<String, String>,
+}
+
+impl RunRecord {
+    /// The record of a run that asked no API, and is done now.
+    pub fn without_api(command: &str, run_id: &str, began_at: Timestamp, counts: RunCounts) -> Self {
+        Self {
+            version: MANIFEST_VERSION,
+            run_id: run_id.to_owned(),
+            command: command.to_owned(),
+            began_at,
+            ended_at: Timestamp::now(),
+            outcome: "done".to_owned(),
+            environment_id: None,
+            api_version: None,
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            requests: 0,
+            retries: 0,
+            too_many_requests: 0,
+            waited_seconds: 0.0,
+            budget_left: None,
+            rate_limit: None,
+            pace: None,
+            counts,
+            settings: BTreeMap::new(),
+        }
+    }
 }
 
 impl Lake {

@@ -11,6 +11,7 @@ use object_store::path::Path as Key;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
+use super::forgotten::Forgotten;
 use super::manifest::DayRecord;
 use super::parts::{KeyColumns, Part, by_age, sorted};
 use super::{Error, Lake, layout, to_json};
@@ -40,6 +41,8 @@ pub struct Stage {
     next_part: u64,
     /// Parts whose day is published, but which the last checkpoint still names.
     pub(super) spent: Vec<Part>,
+    /// What must not come back; read with the first rows.
+    forgotten: Option<Forgotten>,
     pub(super) unread: Unread,
     /// The days that were published so far.
     pub(super) published: BTreeSet<Date>,
@@ -125,6 +128,7 @@ impl Stage {
             buffered: 0,
             next_part: 0,
             spent: Vec::new(),
+            forgotten: None,
             unread: Unread::default(),
             published: BTreeSet::new(),
         }
@@ -151,15 +155,23 @@ impl Stage {
         stage
     }
 
-    /// Takes rows in, in whatever order they come.
+    /// Takes rows in, in whatever order they come; those of forgotten sessions stay out.
     ///
     /// # Errors
     /// [`Error::Store`] if a part cannot be written.
     pub fn append(&mut self, decoded: &Decoded) -> Result<(), Error> {
         self.unread.take_in(decoded);
-        let (batch, order) = by_age(&decoded.batch).map_err(Error::arrow("sorted"))?;
-        let absent =
-            |row: usize| decoded.absent[order.as_ref().map_or(row, |order| order.value(row) as usize)];
+        let forgotten = match &self.forgotten {
+            Some(forgotten) => forgotten,
+            None => self.forgotten.insert(self.lake.forgotten()?),
+        };
+        let allowed = forgotten.keep_out(decoded)?;
+        let (batch, masks) = match &allowed {
+            Some((batch, masks)) => (batch, masks),
+            None => (&decoded.batch, &decoded.absent),
+        };
+        let (batch, order) = by_age(batch).map_err(Error::arrow("sorted"))?;
+        let absent = |row: usize| masks[order.as_ref().map_or(row, |order| order.value(row) as usize)];
         let keys = KeyColumns::of(&batch);
         let mut from = 0;
         while from < keys.len() {
@@ -319,13 +331,17 @@ impl Lake {
     /// # Errors
     /// [`Error::Store`] if something cannot be deleted.
     pub fn clear_staging(&self, folder: &str) -> Result<(), Error> {
-        let within = layout::staged(folder, "");
-        for key in self.list(&within)? {
+        self.clear_folder(&layout::staged(folder, ""))
+    }
+
+    /// Deletes whatever lies in a folder.
+    pub(super) fn clear_folder(&self, folder: &Key) -> Result<(), Error> {
+        for key in self.list(folder)? {
             self.delete(&key)?;
         }
         // Only a file system has folders to leave behind, and in them what a killed writer had not finished, which
         // the store does not list. One that stays is no harm.
-        let _ = std::fs::remove_dir_all(self.root().join(within.as_ref()));
+        let _ = std::fs::remove_dir_all(self.root().join(folder.as_ref()));
         Ok(())
     }
 

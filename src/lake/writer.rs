@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use super::{Error, Lake, hexadecimal, store_error};
+use crate::session::privacy::Mode;
 use crate::session::schema::{CREATED_AT, RELATIONSHIPS, SCHEMA_VERSION};
 
 /// Rows of a row group at most.
@@ -68,7 +69,7 @@ impl StoreWriter {
 
 /// zstd, statistics, sorted by `created_at` and id. The Parquet crate writes no page checksums; the file as a
 /// whole has one in its record.
-pub(super) fn properties(run_id: &str) -> WriterProperties {
+pub(super) fn properties(run_id: &str, privacy: &Mode) -> WriterProperties {
     let by_column = |column: usize, descending| SortingColumn {
         column_idx: column as i32,
         descending,
@@ -84,7 +85,7 @@ pub(super) fn properties(run_id: &str) -> WriterProperties {
         .set_key_value_metadata(Some(vec![
             KeyValue::new("session_risk.run_id".to_owned(), run_id.to_owned()),
             KeyValue::new("session_risk.schema_version".to_owned(), SCHEMA_VERSION.to_string()),
-            KeyValue::new("session_risk.privacy".to_owned(), "ip=keep,extra=keep".to_owned()),
+            KeyValue::new("session_risk.privacy".to_owned(), privacy.to_string()),
         ]));
     // Ids hardly repeat within a day: a dictionary would only hold them twice.
     for unique in ["session_id", "inquiry_id"] {

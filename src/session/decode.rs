@@ -5,7 +5,7 @@
 //! usable `created-at` cannot become a row: it is quarantined with the reason.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -14,9 +14,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::columns::{Columns, Row};
+use super::extra::write_extra;
 use super::names::{Names, snake};
+use super::privacy::Privacy;
 use super::resource::{Resource, Slot, each_of_value, resource};
-use super::schema::{ATTRIBUTES, CREATED_AT, RELATIONSHIPS, schema};
+use super::schema::{ATTRIBUTES, CREATED_AT, IP_ADDRESS, RELATIONSHIPS, schema};
 
 /// The oldest usable `created-at`, 2015-01-01: years before the API began, and later than any zeroed clock.
 const OLDEST_MS: i64 = 1_420_070_400_000;
@@ -50,8 +52,11 @@ pub struct Quarantined {
     pub session_id: Option<String>,
     /// Why it is not a row.
     pub reason: &'static str,
-    /// The resource as it came.
+    /// The resource as it came; none where anything of a session is to be hidden.
     pub resource: Option<Box<RawValue>>,
+    /// In its place the names of its attributes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
 }
 
 /// The rows of the pages so far.
@@ -64,7 +69,8 @@ pub struct Decoded {
     pub absent: Vec<u64>,
     /// What could not become a row.
     pub quarantined: Vec<Quarantined>,
-    /// How many values had another type than documented, by column.
+    /// How many values had another type than documented, by column. Where addresses are hidden, one that is none counts
+    /// as such.
     pub wrong_types: BTreeMap<&'static str, u64>,
 }
 
@@ -110,6 +116,7 @@ pub enum DecodeError {
 /// Turns pages into record batches. One for each stream of pages; rows add up until they are taken.
 #[derive(Debug)]
 pub struct Decoder {
+    privacy: Arc<Privacy>,
     names: Names,
     columns: Columns,
     absent: Vec<u64>,
@@ -121,6 +128,7 @@ pub struct Decoder {
 impl Default for Decoder {
     fn default() -> Self {
         Self {
+            privacy: Arc::default(),
             names: Names::default(),
             columns: Columns::new(),
             absent: Vec::new(),
@@ -132,6 +140,11 @@ impl Default for Decoder {
 }
 
 impl Decoder {
+    /// A decoder that keeps no more of a session than it may.
+    pub fn new(privacy: Arc<Privacy>) -> Self {
+        Self { privacy, ..Self::default() }
+    }
+
     /// Rows that wait to be taken.
     pub fn rows(&self) -> usize {
         self.columns.rows()
@@ -144,7 +157,7 @@ impl Decoder {
         let mut names = std::mem::take(&mut self.names);
         let latest_ms = latest_ms(seen);
         for text in texts {
-            self.take_in(&resource(text, &mut names), seen, latest_ms, &mut facts);
+            self.take_in(&mut resource(text, &mut names), seen, latest_ms, &mut facts);
         }
         self.names = names;
         facts
@@ -160,8 +173,8 @@ impl Decoder {
         let mut names = std::mem::take(&mut self.names);
         let latest_ms = latest_ms(seen);
         let text = std::str::from_utf8(bytes).map_err(|_| DecodeError::NotText)?;
-        let read = each_of_value(text, &mut names, |resource| {
-            self.take_in(&resource, seen, latest_ms, &mut facts);
+        let read = each_of_value(text, &mut names, |mut resource| {
+            self.take_in(&mut resource, seen, latest_ms, &mut facts);
         });
         self.names = names;
         read.map_err(|error| {
@@ -175,15 +188,26 @@ impl Decoder {
         Ok(facts)
     }
 
-    fn take_in(&mut self, resource: &Resource<'_>, seen: &Seen, latest_ms: i64, facts: &mut PageFacts) {
+    fn take_in(&mut self, resource: &mut Resource<'_>, seen: &Seen, latest_ms: i64, facts: &mut PageFacts) {
         facts.resources += 1;
+        let hides = self.privacy.hides_something();
+        let lost_address = hides && self.privacy.hide(resource);
         match self.append(resource, seen, latest_ms) {
-            Ok(created_ms) => facts.add_row(created_ms),
-            Err(reason) => self.quarantined.push(Quarantined {
-                session_id: resource.id.as_deref().map(str::to_owned),
-                reason,
-                resource: RawValue::from_string(resource.raw.to_owned()).ok(),
-            }),
+            Ok(created_ms) => {
+                facts.add_row(created_ms);
+                if lost_address {
+                    *self.wrong_types.entry(column_at(IP_ADDRESS)).or_default() += 1;
+                }
+            }
+            Err(reason) => {
+                let raw = || RawValue::from_string(resource.raw.to_owned()).ok();
+                self.quarantined.push(Quarantined {
+                    session_id: resource.id.as_deref().map(str::to_owned),
+                    reason,
+                    resource: if hides { None } else { raw() },
+                    fields: if hides { Privacy::field_names(resource) } else { Vec::new() },
+                });
+            }
         }
     }
 
@@ -214,6 +238,11 @@ impl Decoder {
         }
         self.absent.push(absent);
         write_extra(&mut self.extra, resource);
+        if self.privacy.hides_something()
+            && let Some(hidden) = self.privacy.hide_extra(&self.extra)
+        {
+            self.extra = hidden;
+        }
         self.columns.append(&Row {
             environment: seen.environment.as_deref(),
             session,
@@ -266,49 +295,4 @@ fn usable<'r>(resource: &'r Resource<'_>, latest_ms: i64) -> Result<(&'r str, i6
         Slot::Absent | Slot::Null => Err("it has no created-at"),
         _ => Err("its created-at is not a date-time with a zone"),
     }
-}
-
-/// Unknown and wrongly typed values as `{"attributes": {…}, "relationships": {…}}`, sorted by snake_case name;
-/// empty where there are none.
-fn write_extra(extra: &mut String, resource: &Resource<'_>) {
-    extra.clear();
-    let wrong_attributes = wrong(&resource.attributes, |place| ATTRIBUTES[place].column);
-    let wrong_relationships = wrong(&resource.relationships, |place| RELATIONSHIPS[place].0);
-    write_members(extra, "attributes", &resource.unknown_attributes, wrong_attributes);
-    write_members(extra, "relationships", &resource.unknown_relationships, wrong_relationships);
-    if !extra.is_empty() {
-        extra.push('}');
-    }
-}
-
-fn wrong<'r>(
-    slots: &'r [Slot<'r>],
-    name: impl Fn(usize) -> &'static str + 'r,
-) -> impl Iterator<Item = (&'static str, &'r str)> {
-    slots.iter().enumerate().filter_map(move |(place, slot)| match slot {
-        Slot::Wrong(raw) => Some((name(place), *raw)),
-        _ => None,
-    })
-}
-
-fn write_members<'r>(
-    extra: &mut String,
-    title: &str,
-    unknown: &'r [(std::borrow::Cow<'r, str>, &'r str)],
-    wrong: impl Iterator<Item = (&'static str, &'r str)>,
-) {
-    let unknown = unknown.iter().map(|(name, raw)| (snake(name), *raw));
-    let members: BTreeMap<_, _> = unknown.chain(wrong.map(|(name, raw)| (name.into(), raw))).collect();
-    if members.is_empty() {
-        return;
-    }
-    extra.push(if extra.is_empty() { '{' } else { ',' });
-    let _ = write!(extra, "\"{title}\":");
-    for (nth, (name, raw)) in members.iter().enumerate() {
-        extra.push(if nth == 0 { '{' } else { ',' });
-        extra.push_str(&serde_json::Value::from(name.as_ref()).to_string());
-        extra.push(':');
-        extra.push_str(raw);
-    }
-    extra.push('}');
 }

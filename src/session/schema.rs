@@ -77,6 +77,8 @@ pub const ATTRIBUTES: [Attribute; 34] = [
 
 /// Where `created_at` stands in [`ATTRIBUTES`].
 pub const CREATED_AT: usize = 1;
+/// Where `ip_address` stands in [`ATTRIBUTES`].
+pub const IP_ADDRESS: usize = 4;
 /// Where `status` stands in [`ATTRIBUTES`].
 pub const STATUS: usize = 0;
 

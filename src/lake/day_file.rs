@@ -1,0 +1,66 @@
+//! A day's rows written as a Parquet file, under staging: what is not yet in its place is nobody's to read.
+//!
+//! Must not know where the rows come from nor what becomes of the file.
+
+use arrow::array::RecordBatch;
+use jiff::civil::Date;
+use object_store::path::Path as Key;
+use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::KeyValue;
+
+use super::facts::Facts;
+use super::parts::with_schema;
+use super::writer::properties;
+use super::{Error, Lake, layout, store_error};
+use crate::session::schema::schema;
+
+/// A day's file under staging, and what its rows say.
+pub(super) struct Written {
+    pub(super) facts: Facts,
+    pub(super) key: Key,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+}
+
+impl Lake {
+    /// Writes a day's rows, which come in their order, into one of staging's folders; none if there is not a single
+    /// one.
+    pub(super) fn write_day(
+        &self,
+        run_id: &str,
+        folder: &str,
+        date: Date,
+        batches: impl Iterator<Item = Result<RecordBatch, Error>>,
+    ) -> Result<Option<Written>, Error> {
+        let key = layout::staged(folder, &format!("{date}.parquet"));
+        let failed = |source| Error::file("written", &key, source);
+        let mut facts = Facts::default();
+        let mut writer = None;
+        for batch in batches {
+            let batch = with_schema(&batch?).map_err(Error::arrow("written"))?;
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            let writer = match &mut writer {
+                Some(writer) => writer,
+                none => {
+                    let properties = properties(run_id, &self.privacy()?);
+                    let opened = ArrowWriter::try_new(self.writer(&key)?, schema(), Some(properties));
+                    none.insert(opened.map_err(failed)?)
+                }
+            };
+            facts.add(&batch);
+            writer.write(&batch).map_err(failed)?;
+        }
+        let Some(mut writer) = writer else { return Ok(None) };
+        for (name, value) in facts.footer() {
+            writer.append_key_value_metadata(KeyValue::new(format!("session_risk.{name}"), value));
+        }
+        let (bytes, sha256) = writer
+            .into_inner()
+            .map_err(failed)?
+            .finish()
+            .map_err(|source| store_error("write", &key, source))?;
+        Ok(Some(Written { facts, key, bytes, sha256 }))
+    }
+}
