@@ -13,7 +13,9 @@ mod exit;
 mod explain;
 mod fetch;
 mod import;
+mod migrate;
 mod progress;
+mod prune;
 mod query;
 pub mod report;
 mod run;
@@ -23,6 +25,7 @@ mod scope;
 mod shell;
 mod signals;
 mod status;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -87,6 +90,12 @@ enum Command {
     Run(run::RunArgs),
     /// Tell what the lake holds, how fresh and how complete it is
     Status(status::StatusArgs),
+    /// Check every day file against its record, and repair what is broken
+    Verify(verify::VerifyArgs),
+    /// Drop days before a date, for good
+    Prune(prune::PruneArgs),
+    /// Bring older day files to today's schema
+    Migrate(migrate::MigrateArgs),
     /// Check key, permission, budget, clock and lake, a line each
     Doctor(doctor::DoctorArgs),
     /// Serve made-up sessions on this machine, as Persona's API would
@@ -175,6 +184,9 @@ fn execute(command: Command, console: &Console) -> anyhow::Result<Exit> {
         Command::Query(args) => query::run(args, runtime.handle(), console, &mut stdout),
         Command::Run(args) => run::run(args, runtime.handle(), console, &mut stdout),
         Command::Status(args) => status::run(args, runtime.handle(), console, &mut stdout),
+        Command::Verify(args) => verify::run(args, runtime.handle(), console, &mut stdout),
+        Command::Prune(args) => prune::run(args, runtime.handle(), console),
+        Command::Migrate(args) => migrate::run(args, runtime.handle(), console),
         Command::Doctor(args) => doctor::run(args, runtime.handle(), &mut stdout),
         Command::Completions(args) => shell::completions(&args, Cli::command(), &mut stdout),
         Command::Man => shell::manual(Cli::command(), &mut stdout),

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use crate::lake::manifest::MANIFEST_VERSION;
-use crate::lake::{self, Lake, Manifest, Quarantine, RunCounts, RunRecord};
+use crate::lake::{self, Lake, LakeRecord, Manifest, Quarantine, RunCounts, RunRecord};
 use crate::persona::{self, Client};
 use crate::range::DayRange;
 use crate::session::DecodeError;
@@ -56,6 +56,11 @@ pub struct Range {
 }
 
 impl Range {
+    /// The range with the lake's own beginning where none was asked for: what it does not hold on purpose stays out.
+    fn within(self, lake: &LakeRecord, full: bool) -> Self {
+        Self { since: self.since.or(lake.begins(full)), ..self }
+    }
+
     /// The days to keep; none where nothing is left out.
     fn days(self) -> Option<DayRange> {
         if self == Self::default() {
@@ -152,6 +157,8 @@ pub fn export(
     let _lock = lake.lock(&options.run_id)?;
     lake.settle_intents()?;
     let manifest = lake.manifest()?;
+    let range = options.range.within(&manifest.lake, options.full);
+    let options = &ExportOptions { range, ..options.clone() };
     let began_at = Timestamp::now();
     let mut run = Run {
         runtime,

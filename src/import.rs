@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::lake::manifest::MANIFEST_VERSION;
 use crate::lake::{self, Lake, Origin, Quarantine, RunCounts, RunRecord, Stage};
 use crate::session::DecodeError;
 
@@ -144,22 +143,11 @@ pub fn import(lake: &Lake, options: &ImportOptions, watch: &dyn Watch) -> Result
     let is_incomplete = counts.too_many_quarantined();
     let outcome = if is_incomplete { "incomplete: too many sessions could not be read" } else { "done" };
     let record = RunRecord {
-        version: MANIFEST_VERSION,
-        run_id: run_id.clone(),
-        command: "import".to_owned(),
-        began_at,
-        ended_at: Timestamp::now(),
         outcome: outcome.to_owned(),
         environment_id: environment,
-        api_version: None,
-        program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        requests: 0,
-        retries: 0,
-        too_many_requests: 0,
-        waited_seconds: 0.0,
-        budget_left: None,
         counts,
         settings: settings.clone(),
+        ..RunRecord::without_api("import", run_id, began_at)
     };
     lake.record_run(&record, &quarantine)?;
     Ok(Summary { record, is_incomplete })

@@ -9,11 +9,15 @@ pub mod layout;
 mod lock;
 pub mod manifest;
 mod merge;
+mod migrate;
 mod overview;
 mod parts;
+mod prune;
 mod publish;
+mod rewrite;
 mod run;
 pub mod stage;
+mod verify;
 pub mod window;
 mod writer;
 
@@ -33,10 +37,13 @@ pub use error::Error;
 pub use facts::{Origin, Walked};
 pub use lock::Lock;
 pub use manifest::{DayRecord, Interval, LakeRecord, Manifest};
+pub use migrate::Migrated;
 pub use overview::{Days, LOOK_BACK_DAYS, Overview};
+pub use prune::Pruned;
 pub use publish::Published;
 pub use run::{Quarantine, RunCounts, RunRecord};
 pub use stage::Stage;
+pub use verify::{Done, Finding, Mended, Rebuilt, Repaired, Verification, What};
 
 /// A lake, opened for reading or writing.
 #[derive(Debug, Clone)]

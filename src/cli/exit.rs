@@ -113,7 +113,8 @@ fn of_lake(error: &lake::Error) -> Exit {
         lake::Error::Missing { .. } => Exit::Nothing,
         lake::Error::NotAFolder { .. }
         | lake::Error::Unsupported { .. }
-        | lake::Error::OtherEnvironment { .. } => Exit::Usage,
+        | lake::Error::OtherEnvironment { .. }
+        | lake::Error::PrunesAll { .. } => Exit::Usage,
         lake::Error::Held { .. } => Exit::Held,
         _ => Exit::Failed,
     }

@@ -1,5 +1,6 @@
 //! What a scheduler asks of a run: a name of its own, and a summary that a program can read.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -55,12 +56,8 @@ struct Summary<'a> {
     ended_at: Timestamp,
     #[serde(serialize_with = "as_number")]
     status: Exit,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fetch: Option<&'a Part>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    import: Option<&'a Part>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<&'a Part>,
+    #[serde(flatten)]
+    parts: BTreeMap<&'a str, &'a Part>,
 }
 
 impl SchedulerArgs {
@@ -111,7 +108,6 @@ impl Watched {
     /// Writes the summary, if one was asked for. `parts` go by the names of the commands.
     pub(super) fn end(&self, status: Exit, parts: &[(&str, &Part)]) -> anyhow::Result<Exit> {
         let Some(path) = &self.summary else { return Ok(status) };
-        let part = |name: &str| parts.iter().find(|(found, _)| *found == name).map(|(_, part)| *part);
         let summary = Summary {
             version: VERSION,
             command: self.command,
@@ -119,9 +115,7 @@ impl Watched {
             began_at: self.began_at,
             ended_at: Timestamp::now(),
             status,
-            fetch: part("fetch"),
-            import: part("import"),
-            report: part("report"),
+            parts: parts.iter().copied().collect(),
         };
         let mut json = serde_json::to_vec_pretty(&summary)?;
         json.push(b'\n');

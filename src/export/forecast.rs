@@ -36,6 +36,7 @@ pub fn forecast(
     now: Timestamp,
 ) -> Result<Forecast, lake::Error> {
     let manifest = lake.manifest()?;
+    let range = range.within(&manifest.lake, full);
     let spans = plan(Asked { range, full, look_back_days, checked_since: None }, &manifest);
     let rows: Option<u64> = spans.iter().map(|span| expected_rows(span, &manifest, now)).sum();
     let pages = |rows: u64| rows.div_ceil(u64::from(PAGE_SIZE)) + spans.len() as u64;

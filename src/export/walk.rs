@@ -266,6 +266,8 @@ impl Run<'_> {
                 (Some(old), None) if !self.options.full => Some(old),
                 _ => None,
             };
+            // Who asks for older days wants them back.
+            lake.pruned_before = lake.pruned_before.min(progress.range.since.or(lake.pruned_before));
         }
         self.lake.record_lake(&self.manifest.lake)?;
         match end {
@@ -287,7 +289,9 @@ impl Run<'_> {
     /// A day of the walk without a single session gets a record, so that it is not taken for one never fetched.
     fn record_quiet_days(&mut self, progress: &mut Progress, interval: Interval) -> Result<(), Error> {
         let oldest = progress.oldest_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        let Some(from) = interval.from.or(oldest) else { return Ok(()) };
+        // At the API's oldest session it may have seen nothing of what it was to walk.
+        let lowest = [oldest, progress.span.from].into_iter().flatten().min();
+        let Some(from) = interval.from.or(lowest) else { return Ok(()) };
         let mut date = utc_date(from);
         let last = utc_date(interval.until.saturating_sub(1.millisecond()).unwrap_or(interval.until));
         while date <= last {

@@ -37,6 +37,8 @@ pub enum Origin {
     /// From files, the latest of them fetched at that moment: of two versions of a session the one fetched later
     /// stays, and no day becomes covered by them.
     Import(Timestamp),
+    /// From files of the lake itself: as an import, but they do not make a day an imported one.
+    Lake,
 }
 
 impl Origin {
@@ -44,10 +46,12 @@ impl Origin {
     pub(super) fn walked(self, old: Option<&DayRecord>) -> Walked {
         match (self, old) {
             (Self::Walk(walked), _) => walked,
-            (Self::Import(_), Some(old)) => {
+            (Self::Import(_) | Self::Lake, Some(old)) => {
                 Walked { began: old.checked_at, whole: old.complete, alone: old.sealed }
             }
             (Self::Import(fetched), None) => Walked { began: fetched, whole: false, alone: false },
+            // Long before any moment that a walk is compared with.
+            (Self::Lake, None) => Walked { began: Timestamp::UNIX_EPOCH, whole: false, alone: false },
         }
     }
 
@@ -56,7 +60,7 @@ impl Origin {
     pub(super) fn stored_gives_way(self, old: Option<&DayRecord>, stored_ms: i64, incoming_ms: i64) -> bool {
         match self {
             Self::Walk(_) => true,
-            Self::Import(_) => {
+            Self::Import(_) | Self::Lake => {
                 let confirmed = old.filter(|old| old.complete).map(|old| old.checked_at.as_millisecond());
                 confirmed.max(Some(stored_ms)) < Some(incoming_ms)
             }

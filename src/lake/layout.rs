@@ -8,6 +8,7 @@
 //! _session_risk/intents/2026-11-20.json                 a publication that was begun
 //! _session_risk/staging/RUN/…                           parts and the checkpoint of a run
 //! _session_risk/quarantine/RUN.jsonl                    resources that could not become rows
+//! _session_risk/damaged/RUN/…                           what a repair put aside, under the keys it had
 //! _session_risk/lock                                    held by the one writer
 //! ```
 //! Readers glob `sessions/**/*.parquet`; nothing unfinished ever lies where that glob reaches.
@@ -21,6 +22,24 @@ pub(super) const INTERNAL: &str = "_session_risk";
 /// A day's Parquet file.
 pub(super) fn day_file(day: Date) -> Key {
     Key::from(format!("sessions/created_date={day}/sessions.parquet"))
+}
+
+/// The folder of the days' files.
+pub(super) fn day_files() -> Key {
+    Key::from("sessions")
+}
+
+/// The day whose file lies there, if one does.
+pub(super) fn day_of_file(key: &Key) -> Option<Date> {
+    let folder = key.as_ref().strip_prefix("sessions/created_date=")?;
+    let day = folder.split('/').next()?.parse().ok()?;
+    (*key == day_file(day)).then_some(day)
+}
+
+/// The day whose record lies there, if one does.
+pub(super) fn day_of_record(key: &Key) -> Option<Date> {
+    let day = key.filename()?.strip_suffix(".json")?.parse().ok()?;
+    (*key == day_record(day)).then_some(day)
 }
 
 /// The lake's own record.
@@ -71,6 +90,24 @@ pub(super) fn staged(run_id: &str, name: &str) -> Key {
 /// A run's quarantine.
 pub(super) fn quarantine(run_id: &str) -> Key {
     Key::from(format!("{INTERNAL}/quarantine/{run_id}.jsonl"))
+}
+
+/// The folder of all that repairs put aside.
+pub(super) fn damaged() -> Key {
+    Key::from(format!("{INTERNAL}/damaged"))
+}
+
+/// The day of a file or a record that was put aside.
+pub(super) fn day_of_put_aside(key: &Key) -> Option<Date> {
+    let mut below = key.prefix_match(&damaged())?;
+    below.next()?;
+    let key = Key::from_iter(below);
+    day_of_file(&key).or_else(|| day_of_record(&key))
+}
+
+/// Where a run puts aside what lay at a key.
+pub(super) fn put_aside(run_id: &str, key: &Key) -> Key {
+    Key::from(format!("{INTERNAL}/damaged/{run_id}/{key}"))
 }
 
 /// The lock's file, below the lake's root.

@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use object_store::ObjectStoreExt;
@@ -19,7 +21,7 @@ use sha2::{Digest, Sha256};
 use super::facts::{Facts, Origin, empty_day};
 use super::manifest::DayRecord;
 use super::merge::{Batches, Merge, Source, Tally};
-use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey};
+use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey, with_schema};
 use super::stage::StagedDay;
 use super::writer::properties;
 use super::{Error, Lake, Manifest, Stage, hexadecimal, layout, store_error, to_json};
@@ -41,9 +43,9 @@ pub struct Published {
 
 /// Journalled before a file is moved into place.
 #[derive(Debug, Serialize, Deserialize)]
-struct Intent {
-    run_id: String,
-    record: DayRecord,
+pub(super) struct Intent {
+    pub(super) run_id: String,
+    pub(super) record: DayRecord,
 }
 
 impl Stage {
@@ -89,11 +91,11 @@ impl Stage {
 }
 
 /// One day on its way into the lake.
-struct Publication<'a> {
-    lake: &'a Lake,
-    run_id: &'a str,
-    date: Date,
-    origin: Origin,
+pub(super) struct Publication<'a> {
+    pub(super) lake: &'a Lake,
+    pub(super) run_id: &'a str,
+    pub(super) date: Date,
+    pub(super) origin: Origin,
 }
 
 impl Publication<'_> {
@@ -139,7 +141,7 @@ impl Publication<'_> {
     }
 
     /// Writes the merged rows under staging; none if there is not a single row.
-    fn write_merged(
+    pub(super) fn write_merged(
         &self,
         staged: &StagedDay,
         existing: Option<Batches<'static>>,
@@ -190,12 +192,12 @@ impl Publication<'_> {
 }
 
 /// A merged file under staging.
-struct Written {
+pub(super) struct Written {
     tally: Tally,
-    facts: Facts,
-    key: Key,
-    bytes: u64,
-    sha256: String,
+    pub(super) facts: Facts,
+    pub(super) key: Key,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
 }
 
 /// A part's batches, its file opened only when the first is asked for.
@@ -219,7 +221,7 @@ fn lazy<'a>(open: impl Fn() -> Result<PartReader, Error> + Send + 'a, part: &'a 
 
 impl Lake {
     /// A day file's batches; none if there is no file.
-    fn read_day(&self, date: Date) -> Result<Option<Batches<'static>>, Error> {
+    pub(super) fn read_day(&self, date: Date) -> Result<Option<Batches<'static>>, Error> {
         let key = layout::day_file(date);
         let bytes = match self.read_bytes(&key) {
             Ok(bytes) => bytes,
@@ -229,7 +231,10 @@ impl Lake {
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
             .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
             .map_err(|source| Error::file("read", &key, source))?;
-        Ok(Some(Box::new(reader.map(move |batch| batch.map_err(|source| Error::file("read", &key, source))))))
+        let read = move |batch: Result<RecordBatch, ArrowError>| {
+            batch.and_then(|batch| with_schema(&batch)).map_err(|source| Error::file("read", &key, source))
+        };
+        Ok(Some(Box::new(reader.map(read))))
     }
 
     /// The ids of a day file's sessions; none if there is no file.
@@ -268,7 +273,7 @@ impl Lake {
     }
 
     /// Moves a finished file into place and records it.
-    fn swap_in(&self, staged: &Key, intent: &Intent) -> Result<(), Error> {
+    pub(super) fn swap_in(&self, staged: &Key, intent: &Intent) -> Result<(), Error> {
         let date = intent.record.date;
         let target = layout::day_file(date);
         // Not waited for to reach the disk: if the power fails, the day is walked and merged once more.
@@ -280,13 +285,26 @@ impl Lake {
         self.delete(&journal)
     }
 
+    /// An intent; none where there is none of use: it may not have reached the disk when the power failed.
+    fn read_intent(&self, key: &Key) -> Result<Option<Intent>, Error> {
+        match self.read_json(key) {
+            Err(Error::Record { .. }) => Ok(None),
+            read => read,
+        }
+    }
+
+    /// The record that a run was about to write of a day when it ended.
+    pub(super) fn intended(&self, date: Date) -> Result<Option<DayRecord>, Error> {
+        Ok(self.read_intent(&layout::intent(date))?.map(|intent| intent.record))
+    }
+
     /// Finishes what a crashed run was about to record: a day file that bears an intent's checksum is ours.
     ///
     /// # Errors
     /// [`Error`] if an intent or a day file cannot be read or the record not written.
     pub fn settle_intents(&self) -> Result<(), Error> {
         for key in self.list(&layout::intents())? {
-            if let Some(intent) = self.read_json::<Intent>(&key)? {
+            if let Some(intent) = self.read_intent(&key)? {
                 let file = self.read_bytes(&layout::day_file(intent.record.date));
                 if file.is_ok_and(|bytes| hexadecimal(&Sha256::digest(&bytes)) == intent.record.sha256) {
                     self.record_day(&intent.record)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::manifest::MANIFEST_VERSION;
 use super::{Error, Lake, Published, layout};
 use crate::session::{Decoded, Quarantined};
 
@@ -87,7 +88,7 @@ pub struct RunRecord {
     pub version: u32,
     /// The run.
     pub run_id: String,
-    /// The command that ran: `fetch` or `import`.
+    /// The command that ran, such as `fetch` or `import`.
     pub command: String,
     /// When it began.
     pub began_at: Timestamp,
@@ -116,6 +117,30 @@ pub struct RunRecord {
     pub counts: RunCounts,
     /// The settings, without secrets.
     pub settings: BTreeMap<String, String>,
+}
+
+impl RunRecord {
+    /// The record of a run that asked no API, ended now.
+    pub fn without_api(command: &str, run_id: &str, began_at: Timestamp) -> Self {
+        Self {
+            version: MANIFEST_VERSION,
+            run_id: run_id.to_owned(),
+            command: command.to_owned(),
+            began_at,
+            ended_at: Timestamp::now(),
+            outcome: "done".to_owned(),
+            environment_id: None,
+            api_version: None,
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            requests: 0,
+            retries: 0,
+            too_many_requests: 0,
+            waited_seconds: 0.0,
+            budget_left: None,
+            counts: RunCounts::default(),
+            settings: BTreeMap::new(),
+        }
+    }
 }
 
 impl Lake {

@@ -1,0 +1,37 @@
+//! A day file written anew from rows that the lake has already, for a repair or a migration.
+//!
+//! Must not know why.
+
+use super::Error;
+use super::manifest::DayRecord;
+use super::merge::Batches;
+use super::publish::{Intent, Publication, Written};
+use super::stage::StagedDay;
+
+impl Publication<'_> {
+    /// Puts a file of the staged rows and those of `existing` in the place of the day file, whatever that holds.
+    /// `record` makes the day's record of the one that the rows give. Without any row nothing is done.
+    pub(super) fn replace(
+        &self,
+        staged: &StagedDay,
+        existing: Option<Batches<'static>>,
+        record: impl FnOnce(DayRecord) -> DayRecord,
+    ) -> Result<(), Error> {
+        let Self { lake, run_id, date, origin } = *self;
+        let Some(Written { facts, key, bytes, sha256, .. }) = self.write_merged(staged, existing, None)?
+        else {
+            return Ok(());
+        };
+        let of_rows = facts.record(date, origin.walked(None), run_id, &staged.absent);
+        let record = DayRecord { bytes, sha256, ..record(of_rows) };
+        lake.swap_in(&key, &Intent { run_id: run_id.to_owned(), record })
+    }
+}
+
+/// What a record of the same rows goes on saying of the answers that they came in: which attributes were absent. Those
+/// that it does not know yet were.
+pub(super) fn keep_absent(record: &mut DayRecord, old: &DayRecord) {
+    for (column, coverage) in &mut record.coverage {
+        coverage.absent = old.coverage.get(column).map_or(coverage.null, |old| old.absent);
+    }
+}
