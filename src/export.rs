@@ -56,7 +56,7 @@ pub struct Range {
 }
 
 impl Range {
-    /// The range with the lake's own beginning where none was asked for: what it does not hold on purpose stays out.
+    /// The range, without what was pruned where nobody asks for that.
     fn within(self, lake: &LakeRecord, full: bool) -> Self {
         Self { since: self.since.or(lake.begins(full)), ..self }
     }

@@ -203,7 +203,8 @@ fn repair(
         desk.console.say(&format!("to be fetched again: {days}"));
     }
     // Its record is a run's of its own.
-    let fetched = fetch.fetch(&format!("{run_id}-fetch"), runtime, desk.console);
+    let range = Range { since: repaired.since, until: None };
+    let fetched = Fetch { range, ..fetch }.fetch(&format!("{run_id}-fetch"), runtime, desk.console);
     parts.push(("fetch", Part::of(fetched, desk.console)));
     let left = lake.verify(Timestamp::now()).context("the lake could not be looked at again")?;
     desk.show(&left, Some(told))?;

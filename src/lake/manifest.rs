@@ -93,9 +93,15 @@ impl LakeRecord {
         self.covered = self.covered.iter().flat_map(rest).collect();
     }
 
-    /// The day before which nothing is fetched unasked; a walk over everything goes below all but what was pruned.
+    /// Where a lake begins of which days were pruned, for whoever does not ask for older ones; a walk over everything
+    /// goes down to what was pruned.
     pub fn begins(&self, full: bool) -> Option<Date> {
-        if full { self.pruned_before } else { self.first_day.max(self.pruned_before) }
+        let pruned_before = self.pruned_before?;
+        Some(if full {
+            pruned_before
+        } else {
+            self.first_day.map_or(pruned_before, |first| first.max(pruned_before))
+        })
     }
 
     /// Whether every moment from one to the other was walked.

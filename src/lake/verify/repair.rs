@@ -3,21 +3,18 @@
 //!
 //! Nothing is deleted: what is replaced or of no use is put aside under the run's name. Must not know the API.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
-use arrow::array::{BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
 
 use super::day::Content;
-use super::ids::Place;
+use super::surplus::Surplus;
 use super::{Day, Finding, Found, Recorded, Verification, What};
 use crate::lake::facts::Origin;
 use crate::lake::manifest::{DayRecord, LakeRecord};
-use crate::lake::parts::KeyColumns;
 use crate::lake::publish::Publication;
 use crate::lake::rewrite::keep_absent;
 use crate::lake::{Error, Lake, Quarantine, RunCounts, RunRecord, Stage, layout, store_error};
@@ -33,6 +30,8 @@ pub struct Repaired {
     pub mended: Vec<Mended>,
     /// Days that are to be walked again.
     pub to_walk: Vec<Date>,
+    /// The lake's first day: what is older was left out on purpose.
+    pub since: Option<Date>,
 }
 
 /// Something that a repair did.
@@ -78,7 +77,7 @@ pub enum Done {
 
 /// What is to become of a day's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     /// There is none, or it is of a newer program.
     Leave,
     /// It holds what it should: only its record does not say so.
@@ -95,7 +94,7 @@ impl Day {
             && !self.found.iter().any(|what| matches!(what, What::Newer { .. }))
     }
 
-    fn fate(&self) -> Fate {
+    pub(super) fn fate(&self) -> Fate {
         let Some(file) = &self.file else { return Fate::Leave };
         let distrusted = |what: &What| matches!(what, What::Damaged { .. } | What::OtherEnvironment { .. });
         match &file.content {
@@ -136,7 +135,12 @@ impl Lake {
         let found = self.look(now)?;
         let verification = found.verification();
         if verification.is_sound() {
-            return Ok(Repaired { found: verification, mended: Vec::new(), to_walk: Vec::new() });
+            return Ok(Repaired {
+                found: verification,
+                mended: Vec::new(),
+                to_walk: Vec::new(),
+                since: None,
+            });
         }
         let lake = match &found.lake {
             Recorded::Yes(lake) => lake.clone(),
@@ -151,6 +155,9 @@ impl Lake {
         repair.others()?;
         repair.days(&broken, &lake)?;
         let mended = repair.mended;
+        let since = lake.first_day;
+        let to_walk =
+            broken.keys().copied().filter(|date| since.is_none_or(|since| since <= *date)).collect();
         let counts = RunCounts { days_written: broken.len() as u64, ..RunCounts::default() };
         let record = RunRecord {
             environment_id: lake.environment_id,
@@ -159,7 +166,7 @@ impl Lake {
             ..RunRecord::without_api("verify", run_id, began_at)
         };
         self.record_run(&record, &Quarantine::default())?;
-        Ok(Repaired { found: verification, mended, to_walk: broken.into_keys().collect() })
+        Ok(Repaired { found: verification, mended, to_walk, since })
     }
 
     /// Copies what lies at a key out of readers' and writers' sight.
@@ -302,43 +309,5 @@ impl Repair<'_> {
             }
         }
         stage.clear()
-    }
-}
-
-/// The versions of sessions that are to go, where there are several: all but the one that was fetched last.
-struct Surplus {
-    stays: HashMap<String, Place>,
-    /// Those that were come by.
-    seen: HashSet<String>,
-    days: HashSet<Date>,
-}
-
-impl Surplus {
-    fn of(found: &Found) -> Self {
-        let mut surplus = Self { stays: HashMap::new(), seen: HashSet::new(), days: HashSet::new() };
-        let is_readable = |date: &Date| {
-            found.days.get(date).is_some_and(|day| matches!(day.fate(), Fate::Keep | Fate::Rewrite))
-        };
-        for (id, places) in &found.twice {
-            let places: Vec<Place> = places.iter().filter(|(date, _)| is_readable(date)).copied().collect();
-            let Some(last) = places.iter().max_by_key(|(date, fetched)| (*fetched, *date)) else { continue };
-            if places.len() > 1 {
-                surplus.stays.insert(id.clone(), *last);
-                surplus.days.extend(places.iter().map(|(date, _)| *date));
-            }
-        }
-        surplus
-    }
-
-    /// A day's rows without those that are to go.
-    fn taken_from(&mut self, batch: &RecordBatch, date: Date) -> Result<RecordBatch, Error> {
-        let keys = KeyColumns::of(batch);
-        let mut stays = |row: usize| {
-            let id = keys.at(row).1;
-            let Some(place) = self.stays.get(id) else { return true };
-            *place == (date, keys.fetched_ms(row)) && self.seen.insert(id.to_owned())
-        };
-        let stays: BooleanArray = (0..keys.len()).map(|row| Some(stays(row))).collect();
-        filter_record_batch(batch, &stays).map_err(Error::arrow("filtered"))
     }
 }
