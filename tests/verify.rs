@@ -374,7 +374,7 @@ fn a_verified_lake_is_readable_by_polars_and_duckdb() {
 import sys, duckdb, polars
 glob = sys.argv[1] + '/sessions/**/*.parquet'
 frame = polars.scan_parquet(glob).select(polars.all().null_count(), polars.len().alias('n')).collect()
-rows = duckdb.read_parquet(glob).aggregate('count(*), count(distinct session_id)').fetchone()
+rows = duckdb.read_parquet(glob).aggregate('count(*), count(distinct session_id)').fetchall()[0]
 print(frame['n'][0], *rows)
 ";
     let python = std::env::var("SESSION_RISK_PYTHON").unwrap_or_else(|_| "python3".into());
