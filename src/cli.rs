@@ -15,8 +15,10 @@ mod fetch;
 mod forget;
 mod import;
 mod metrics;
+mod migrate;
 mod privacy;
 mod progress;
+mod prune;
 mod query;
 pub mod report;
 mod run;
@@ -26,6 +28,7 @@ mod scope;
 mod shell;
 mod signals;
 mod status;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -95,6 +98,12 @@ enum Command {
     /// Rewrites the days that hold them, and empties staging and quarantine: an interrupted export begins anew. Only
     /// hashes of the ids stay, by which every later fetch and import leaves these sessions out.
     Forget(forget::ForgetArgs),
+    /// Check every day file against its record, and repair what is broken
+    Verify(verify::VerifyArgs),
+    /// Drop days before a date, for good
+    Prune(prune::PruneArgs),
+    /// Bring older day files to today's schema
+    Migrate(migrate::MigrateArgs),
     /// Check key, permission, budget, clock and lake, a line each
     Doctor(doctor::DoctorArgs),
     /// Serve made-up sessions on this machine, as Persona's API would
@@ -184,6 +193,9 @@ fn execute(command: Command, console: &Console) -> anyhow::Result<Exit> {
         Command::Run(args) => run::run(args, runtime.handle(), console, &mut stdout),
         Command::Status(args) => status::run(args, runtime.handle(), console, &mut stdout),
         Command::Forget(args) => forget::run(args, runtime.handle(), console),
+        Command::Verify(args) => verify::run(args, runtime.handle(), console, &mut stdout),
+        Command::Prune(args) => prune::run(args, runtime.handle(), console),
+        Command::Migrate(args) => migrate::run(args, runtime.handle(), console),
         Command::Doctor(args) => doctor::run(args, runtime.handle(), &mut stdout),
         Command::Completions(args) => shell::completions(&args, Cli::command(), &mut stdout),
         Command::Man => shell::manual(Cli::command(), &mut stdout),

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use crate::lake::manifest::MANIFEST_VERSION;
-use crate::lake::{self, Lake, RunCounts, RunRecord};
+use crate::lake::{self, Lake, LakeRecord, RunCounts, RunRecord};
 use crate::persona::{self, Allowance, Client};
 use crate::range::utc_date;
 use crate::session::{DecodeError, Privacy};
@@ -65,6 +65,13 @@ pub struct Range {
     pub since: Option<jiff::civil::Date>,
     /// The last day.
     pub until: Option<jiff::civil::Date>,
+}
+
+impl Range {
+    /// The range, without what was pruned where nobody asks for that.
+    fn within(self, lake: &LakeRecord, full: bool) -> Self {
+        Self { since: self.since.or(lake.begins(full)), ..self }
+    }
 }
 
 /// Where an export stands, for whoever watches.
@@ -160,6 +167,8 @@ pub fn export(
     lake.settle_intents()?;
     let mut manifest = lake.manifest()?;
     lake.agree_on_privacy(&mut manifest, options.privacy.mode())?;
+    let range = options.asked.range.within(&manifest.lake, options.asked.full);
+    let options = &ExportOptions { asked: Asked { range, ..options.asked }, ..options.clone() };
     let began_at = Timestamp::now();
     let run = Run {
         runtime,

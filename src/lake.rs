@@ -12,12 +12,16 @@ pub mod layout;
 mod lock;
 pub mod manifest;
 mod merge;
+mod migrate;
 mod overview;
 mod parts;
+mod prune;
 mod publish;
+mod rewrite;
 mod run;
 mod signals;
 pub mod stage;
+mod verify;
 pub mod window;
 mod writer;
 
@@ -38,11 +42,14 @@ pub use facts::{Origin, Vanished, Walked};
 pub use forget::{Found, Unwanted};
 pub use lock::Lock;
 pub use manifest::{DayRecord, Interval, LakeRecord, Manifest};
+pub use migrate::Migrated;
 pub use overview::{Days, LOOK_BACK_DAYS, Overview};
+pub use prune::Pruned;
 pub use publish::{Published, Seed, Settled};
 pub use run::{Quarantine, RunCounts, RunRecord};
 pub use signals::SignalsRecord;
 pub use stage::Stage;
+pub use verify::{Done, Finding, Mended, Rebuilt, Repaired, Verification, What};
 
 /// A lake, opened for reading or writing.
 #[derive(Debug, Clone)]

@@ -118,7 +118,8 @@ fn of_lake(error: &lake::Error) -> Exit {
         | lake::Error::Unsupported { .. }
         | lake::Error::OtherEnvironment { .. }
         | lake::Error::OtherPrivacy { .. }
-        | lake::Error::OtherAddressKey => Exit::Usage,
+        | lake::Error::OtherAddressKey
+        | lake::Error::PrunesAll { .. } => Exit::Usage,
         lake::Error::Held { .. } => Exit::Held,
         _ => Exit::Failed,
     }

@@ -108,6 +108,13 @@ pub(super) struct LakeArgs {
 }
 
 impl LakeArgs {
+    /// The lake, which must exist, to be written.
+    pub(super) fn existing(&self, runtime: &Handle) -> anyhow::Result<Lake> {
+        let location = self.location()?;
+        Lake::open(location, runtime)?;
+        Ok(Lake::create(location, runtime)?)
+    }
+
     /// The lake's name; there is no default, so that nobody fills a folder by accident.
     pub(super) fn location(&self) -> Result<&str, Usage> {
         self.lake.as_deref().filter(|lake| !lake.is_empty()).ok_or_else(|| {

@@ -1,5 +1,6 @@
 //! What a scheduler asks of a run: a name of its own, a summary that a program can read, metrics.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -63,14 +64,8 @@ struct Summary<'a> {
     ended_at: Timestamp,
     #[serde(serialize_with = "as_number")]
     status: Exit,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fetch: Option<&'a Part>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    import: Option<&'a Part>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    forget: Option<&'a Part>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<&'a Part>,
+    #[serde(flatten)]
+    parts: BTreeMap<&'a str, &'a Part>,
 }
 
 impl SchedulerArgs {
@@ -111,7 +106,6 @@ impl Watched {
         runtime: &Handle,
     ) -> anyhow::Result<Exit> {
         let ended_at = Timestamp::now();
-        let part = |name: &str| parts.iter().find(|(found, _)| *found == name).map(|(_, part)| *part);
         if let Some(path) = &self.metrics_file {
             let record = parts.iter().find_map(|(_, part)| part.record.as_ref());
             let text = metrics::exposition(
@@ -135,10 +129,7 @@ impl Watched {
                 began_at: self.began_at,
                 ended_at,
                 status,
-                fetch: part("fetch"),
-                import: part("import"),
-                forget: part("forget"),
-                report: part("report"),
+                parts: parts.iter().copied().collect(),
             };
             let mut json = serde_json::to_vec_pretty(&summary)?;
             json.push(b'\n');

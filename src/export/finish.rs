@@ -96,6 +96,8 @@ impl Run<'_> {
                 (Some(old), None) if !self.options.asked.full => Some(old),
                 _ => None,
             };
+            // Who asks for older days wants them back.
+            lake.pruned_before = lake.pruned_before.min(progress.range.since.or(lake.pruned_before));
         }
         ledger.walked(self.lake, lake)
     }
@@ -132,7 +134,8 @@ impl Run<'_> {
         let last = utc_date(interval.until.saturating_sub(1.millisecond()).unwrap_or(interval.until));
         while date <= last {
             let is_due = match self.lake.day_record(date)? {
-                None => oldest.is_some_and(|oldest| utc_date(oldest) <= date),
+                // Below the API's oldest session there is nothing to record.
+                None => interval.from.is_some() || oldest.is_some_and(|oldest| utc_date(oldest) <= date),
                 Some(day) => {
                     interval.holds(day_start(date), day_end(date).min(began))
                         && !progress.stage.has_published(date)

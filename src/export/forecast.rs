@@ -28,7 +28,8 @@ pub struct Forecast {
 /// [`lake::Error`] if the lake cannot be read.
 pub fn forecast(lake: &Lake, asked: Asked, now: Timestamp) -> Result<Forecast, lake::Error> {
     let manifest = lake.manifest()?;
-    let spans = plan(asked, &manifest, None);
+    let range = asked.range.within(&manifest.lake, asked.full);
+    let spans = plan(Asked { range, ..asked }, &manifest, None);
     let rows: Option<u64> = spans.iter().map(|span| expected_rows(*span, &manifest, now)).sum();
     let pages = |rows: u64| rows.div_ceil(u64::from(PAGE_SIZE)) + spans.len() as u64;
     Ok(Forecast {

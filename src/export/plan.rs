@@ -46,11 +46,11 @@ pub(super) fn plan(asked: Asked, manifest: &Manifest, checked_since: Option<Time
     let Asked { range, full, .. } = asked;
     let until = range.until.map(day_end);
     let since = range.since.map(day_start);
-    if full || manifest.lake.covered.is_empty() {
-        return vec![Span { from: since, until }];
-    }
     // Nothing older than the lowest day that was ever asked for is fetched unasked.
-    let from = since.or_else(|| manifest.lake.first_day.map(day_start));
+    let from = since.or_else(|| manifest.lake.first_day.filter(|_| !full).map(day_start));
+    if full || manifest.lake.covered.is_empty() {
+        return vec![Span { from, until }];
+    }
     let mut spans = holes(manifest, Span { from, until });
     let is_due = |day: &&DayRecord| checked_since.is_none_or(|since| day.checked_at < since);
     let due: Vec<&DayRecord> = manifest.days.values().filter(is_due).collect();
@@ -256,6 +256,14 @@ mod tests {
         let range =
             Range { since: Some("2026-10-20".parse().unwrap()), until: Some("2026-10-25".parse().unwrap()) };
         assert_eq!(plan(Asked { range, ..asked() }, &lake, None), [span("2026-10-20", "2026-10-26")]);
+    }
+
+    #[test]
+    fn a_lake_of_which_nothing_counts_as_walked_is_walked_down_to_its_first_day() {
+        let mut lake = lake(&[], ["2026-10-10", "2026-11-20"], &[]);
+        lake.lake.first_day = Some("2026-10-10".parse().unwrap());
+        assert_eq!(plan(asked(), &lake, None), [span("2026-10-10", "")]);
+        assert_eq!(plan(Asked { full: true, ..asked() }, &lake, None), [span("", "")]);
     }
 
     #[test]

@@ -69,13 +69,52 @@ pub enum Error {
     OtherAddressKey,
     /// A record under `_session_risk/` is not what it should be.
     #[error(
-        "the lake's record {key} cannot be understood ({source}); it may be of a newer version or damaged"
+        "the lake's record {key} cannot be understood ({source}); it may be of a newer version or damaged: see `session-risk verify`"
     )]
     Record {
         /// Where it lies in the lake.
         key: String,
         /// What is wrong with it.
         source: serde_json::Error,
+    },
+    /// There is no record of the lake as a whole that a repair could go by.
+    #[error(
+        "the lake's own record is gone or cannot be understood; `session-risk verify --rebuild` makes it anew"
+    )]
+    NoLakeRecord,
+    /// Day files of several environments, and nothing says which is the lake's.
+    #[error(
+        "there are sessions of the environments {one} and {other} in the lake, and no record says whose it is; move the files of one of them elsewhere"
+    )]
+    Environments {
+        /// One of them.
+        one: String,
+        /// Another one.
+        other: String,
+    },
+    /// A day that a migration cannot take for what was fetched.
+    #[error(
+        "the file of {date} is not the one that was recorded; see `session-risk verify`, and repair it first"
+    )]
+    Unsound {
+        /// The day.
+        date: jiff::civil::Date,
+    },
+    /// A day file of a program that came after this one.
+    #[error(
+        "the file of {date} has the schema version {version}, which this program does not know; use a newer session-risk"
+    )]
+    NewerSchema {
+        /// The day.
+        date: jiff::civil::Date,
+        /// The file's.
+        version: u32,
+    },
+    /// Nothing would be left.
+    #[error("the lake's last day is {last}: nothing would be left of it; name {last} or an earlier day")]
+    PrunesAll {
+        /// The last day that the lake holds.
+        last: jiff::civil::Date,
     },
     /// The store failed.
     #[error("could not {what} {key} in the lake")]

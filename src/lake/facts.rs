@@ -31,6 +31,13 @@ pub struct Walked {
     pub vanished: Vanished,
 }
 
+impl Walked {
+    /// For a day that no walk went over.
+    fn never(began: Timestamp) -> Self {
+        Self { began, whole: false, alone: false, vanished: Vanished::Keep }
+    }
+}
+
 /// What a walk that went over a whole day by itself does to the day's stored rows that it did not see, and to the
 /// stored values of attributes that not one of its rows had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +71,8 @@ pub enum Origin {
     /// From files, the latest of them fetched at that moment: of two versions of a session the one fetched later
     /// stays, and no day becomes covered by them.
     Import(Timestamp),
+    /// From files of the lake itself: as an import, but they do not make a day an imported one.
+    Lake,
 }
 
 impl Origin {
@@ -71,13 +80,13 @@ impl Origin {
     pub(super) fn walked(self, old: Option<&DayRecord>) -> Walked {
         match (self, old) {
             (Self::Walk(walked), _) => walked,
-            (Self::Import(_), Some(old)) => {
+            (Self::Import(_) | Self::Lake, Some(old)) => {
                 let vanished = Vanished::Keep;
                 Walked { began: old.checked_at, whole: old.complete, alone: old.sealed, vanished }
             }
-            (Self::Import(fetched), None) => {
-                Walked { began: fetched, whole: false, alone: false, vanished: Vanished::Keep }
-            }
+            (Self::Import(fetched), None) => Walked::never(fetched),
+            // Long before any moment that a walk is compared with.
+            (Self::Lake, None) => Walked::never(Timestamp::UNIX_EPOCH),
         }
     }
 
@@ -86,7 +95,7 @@ impl Origin {
     pub(super) fn stored_gives_way(self, old: Option<&DayRecord>, stored_ms: i64, incoming_ms: i64) -> bool {
         match self {
             Self::Walk(_) => true,
-            Self::Import(_) => {
+            Self::Import(_) | Self::Lake => {
                 let confirmed = old.filter(|old| old.complete).map(|old| old.checked_at.as_millisecond());
                 confirmed.max(Some(stored_ms)) < Some(incoming_ms)
             }

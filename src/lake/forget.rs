@@ -71,7 +71,7 @@ impl Lake {
     /// [`Error`] if a day file cannot be read: nobody could say then that nothing of them is left.
     pub fn find(&self, unwanted: &Unwanted) -> Result<Found, Error> {
         let mut found = Found::default();
-        for date in self.list(&layout::day_files())?.iter().filter_map(layout::date_of) {
+        for date in self.list(&layout::day_files())?.iter().filter_map(layout::day_of_file) {
             for batch in self.read_day(date)?.into_iter().flatten() {
                 let of_day = unwanted.among(&batch?);
                 if !of_day.is_empty() {
@@ -99,7 +99,7 @@ impl Lake {
         let found = self.find(unwanted)?;
         let sessions = found.days.values().flatten().chain(&found.staged).chain(&unwanted.sessions);
         self.record_forgotten(run_id, Forgotten::of(sessions, unwanted.inquiries.iter()))?;
-        for folder in [layout::staging(), layout::quarantines()] {
+        for folder in [layout::staging(), layout::quarantines(), layout::damaged()] {
             self.clear_folder(&folder)?;
         }
         for (date, ids) in &found.days {

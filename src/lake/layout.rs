@@ -10,6 +10,7 @@
 //! _session_risk/staging/RUN/…                           parts and the checkpoint of a run
 //! _session_risk/quarantine/RUN.jsonl                    resources that could not become rows
 //! _session_risk/forgotten/RUN.json                      hashes of what must not come back
+//! _session_risk/damaged/RUN/…                           what a repair put aside, under the keys it had
 //! _session_risk/lock                                    held by the one writer
 //! ```
 //! Readers glob `sessions/**/*.parquet`; nothing unfinished ever lies where that glob reaches.
@@ -30,10 +31,17 @@ pub(super) fn day_files() -> Key {
     Key::from("sessions")
 }
 
-/// The day whose file a key is; none for any other key.
-pub(super) fn date_of(key: &Key) -> Option<Date> {
+/// The day whose file lies there, if one does.
+pub(super) fn day_of_file(key: &Key) -> Option<Date> {
     let folder = key.as_ref().strip_prefix("sessions/created_date=")?;
-    folder.strip_suffix("/sessions.parquet")?.parse().ok()
+    let day = folder.split('/').next()?.parse().ok()?;
+    (*key == day_file(day)).then_some(day)
+}
+
+/// The day whose record lies there, if one does.
+pub(super) fn day_of_record(key: &Key) -> Option<Date> {
+    let day = key.filename()?.strip_suffix(".json")?.parse().ok()?;
+    (*key == day_record(day)).then_some(day)
 }
 
 /// The lake's own record.
@@ -104,6 +112,24 @@ pub(super) fn forgotten() -> Key {
 /// What a run forgot.
 pub(super) fn forgotten_by(run_id: &str) -> Key {
     Key::from(format!("{INTERNAL}/forgotten/{run_id}.json"))
+}
+
+/// The folder of all that repairs put aside.
+pub(super) fn damaged() -> Key {
+    Key::from(format!("{INTERNAL}/damaged"))
+}
+
+/// The day of a file or a record that was put aside.
+pub(super) fn day_of_put_aside(key: &Key) -> Option<Date> {
+    let mut below = key.prefix_match(&damaged())?;
+    below.next()?;
+    let key = Key::from_iter(below);
+    day_of_file(&key).or_else(|| day_of_record(&key))
+}
+
+/// Where a run puts aside what lay at a key.
+pub(super) fn put_aside(run_id: &str, key: &Key) -> Key {
+    Key::from(format!("{INTERNAL}/damaged/{run_id}/{key}"))
 }
 
 /// The lock's file, below the lake's root.

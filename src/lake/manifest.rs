@@ -51,6 +51,9 @@ pub struct LakeRecord {
     /// What of its sessions it keeps.
     #[serde(default)]
     pub privacy: Mode,
+    /// The day before which all days were dropped for good.
+    #[serde(default)]
+    pub pruned_before: Option<Date>,
 }
 
 impl Default for LakeRecord {
@@ -62,6 +65,7 @@ impl Default for LakeRecord {
             covered: Vec::new(),
             watermark: None,
             privacy: Mode::default(),
+            pruned_before: None,
         }
     }
 }
@@ -82,6 +86,27 @@ impl LakeRecord {
         });
         self.covered.push(merged);
         self.covered.sort_by_key(Interval::begins);
+    }
+
+    /// Takes a stretch out of what was walked; its end is excluded.
+    pub fn uncover(&mut self, from: Timestamp, until: Timestamp) {
+        let rest = |old: &Interval| {
+            let below = Interval { from: old.from, until: old.until.min(from) };
+            let above = Interval { from: Some(old.begins().max(until)), until: old.until };
+            [below, above].into_iter().filter(|part| part.begins() < part.until)
+        };
+        self.covered = self.covered.iter().flat_map(rest).collect();
+    }
+
+    /// Where a lake begins of which days were pruned, for whoever does not ask for older ones; a walk over everything
+    /// goes down to what was pruned.
+    pub fn begins(&self, full: bool) -> Option<Date> {
+        let pruned_before = self.pruned_before?;
+        Some(if full {
+            pruned_before
+        } else {
+            self.first_day.map_or(pruned_before, |first| first.max(pruned_before))
+        })
     }
 
     /// Whether every moment from one to the other was walked.
@@ -221,6 +246,25 @@ mod tests {
     fn interval(from: Option<i64>, until: i64) -> Interval {
         let at = |second| Timestamp::from_second(second).unwrap();
         Interval { from: from.map(at), until: at(until) }
+    }
+
+    #[test]
+    fn what_is_taken_out_leaves_what_lies_on_both_sides() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut record = LakeRecord::default();
+        record.cover(interval(None, 60));
+        record.cover(interval(Some(70), 80));
+        record.uncover(at(20), at(30));
+        let apart = [interval(None, 20), interval(Some(30), 60), interval(Some(70), 80)];
+        assert_eq!(record.covered, apart);
+        record.uncover(at(61), at(69));
+        assert_eq!(record.covered, apart);
+        record.uncover(at(50), at(75));
+        assert_eq!(record.covered, [interval(None, 20), interval(Some(30), 50), interval(Some(75), 80)]);
+        record.uncover(Timestamp::MIN, at(40));
+        assert_eq!(record.covered, [interval(Some(40), 50), interval(Some(75), 80)]);
+        record.uncover(Timestamp::MIN, Timestamp::MAX);
+        assert_eq!(record.covered, []);
     }
 
     #[test]

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, StringArray, TimestampMillisecondArray, UInt32Array, cast::AsArray};
-use arrow::compute::{concat_batches, take_record_batch};
-use arrow::datatypes::TimestampMillisecondType;
+use arrow::array::{
+    RecordBatch, StringArray, TimestampMillisecondArray, UInt32Array, cast::AsArray, new_null_array,
+};
+use arrow::compute::{CastOptions, cast_with_options, concat_batches, take_record_batch};
+use arrow::datatypes::{FieldRef, TimestampMillisecondType};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
@@ -166,10 +168,22 @@ fn encode(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
     writer.into_inner()
 }
 
-/// The same columns under the schema of today, shared between batches from different files.
+/// The same rows under the schema of today: columns that the file is too old to have are null, those in an older type
+/// are cast.
 pub(super) fn with_schema(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    if Arc::ptr_eq(&batch.schema(), &schema()) {
+    let (found, today) = (batch.schema(), schema());
+    if Arc::ptr_eq(&found, &today) {
         return Ok(batch.clone());
     }
-    RecordBatch::try_new(schema(), batch.columns().to_vec())
+    if let Some(unknown) = found.fields().iter().find(|field| today.index_of(field.name()).is_err()) {
+        return Err(ArrowError::SchemaError(format!("there is no column {} in a day file", unknown.name())));
+    }
+    let exactly = CastOptions { safe: false, ..CastOptions::default() };
+    let column = |field: &FieldRef| match batch.column_by_name(field.name()) {
+        Some(column) if column.data_type() == field.data_type() => Ok(Arc::clone(column)),
+        Some(column) => cast_with_options(column, field.data_type(), &exactly),
+        None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+    };
+    let columns = today.fields().iter().map(column).collect::<Result<_, _>>()?;
+    RecordBatch::try_new(today, columns)
 }

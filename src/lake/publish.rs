@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use object_store::ObjectStoreExt;
@@ -18,7 +20,7 @@ use super::day_file::Written;
 use super::facts::{Origin, Vanished, Walked, empty_day};
 use super::manifest::DayRecord;
 use super::merge::{Batches, Merge, Rules, Source, Tally};
-use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey};
+use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey, with_schema};
 use super::stage::{StagedDay, Unread};
 use super::{Error, Lake, Manifest, Stage, hexadecimal, layout, store_error, to_json};
 use crate::range::utc_date;
@@ -137,16 +139,16 @@ impl Stage {
 }
 
 /// One day on its way into the lake.
-struct Publication<'a> {
-    lake: &'a Lake,
-    run_id: &'a str,
-    folder: &'a str,
-    date: Date,
-    origin: Origin,
+pub(super) struct Publication<'a> {
+    pub(super) lake: &'a Lake,
+    pub(super) run_id: &'a str,
+    pub(super) folder: &'a str,
+    pub(super) date: Date,
+    pub(super) origin: Origin,
     /// Sessions that came in and could not become rows: what is stored of them stays.
-    unread: &'a Unread,
+    pub(super) unread: &'a Unread,
     /// Whether the same walk has published the day before: then only what came late is staged.
-    again: bool,
+    pub(super) again: bool,
 }
 
 impl Publication<'_> {
@@ -156,13 +158,13 @@ impl Publication<'_> {
         let walked = origin.walked(old.as_ref());
         let withheld = self.withheld(staged, old.as_ref());
         let mut published = Published::default();
-        let mut written = self.write_merged(staged, old.as_ref(), &withheld, false)?;
+        let mut written = self.write_merged(staged, lake.read_day(date)?, old.as_ref(), &withheld, false)?;
         if let Some((merged, tally)) = &written {
             published.missed = tally.missing;
             if walked.vanished.removes(published.missed, tally.stored()) {
                 published.vanished = std::mem::take(&mut published.missed);
                 lake.delete(&merged.key)?;
-                written = self.write_merged(staged, old.as_ref(), &withheld, true)?;
+                written = self.write_merged(staged, lake.read_day(date)?, old.as_ref(), &withheld, true)?;
             }
         }
         let Some((written, tally)) = written else {
@@ -228,9 +230,10 @@ impl Publication<'_> {
     }
 
     /// Writes the merged rows under staging; none if there is not a single row.
-    fn write_merged(
+    pub(super) fn write_merged(
         &self,
         staged: &StagedDay,
+        existing: Option<Batches<'static>>,
         old: Option<&DayRecord>,
         withheld: &[&'static str],
         remove: bool,
@@ -238,7 +241,6 @@ impl Publication<'_> {
         let Self { lake, run_id, folder, date, origin, unread, again } = *self;
         // The day file's first row is not known before it is read; it is opened first.
         let first = RowKey { created_ms: i64::MAX, session_id: String::new() };
-        let existing = lake.read_day(date)?;
         let mut sources: Vec<Source<'_>> =
             existing.into_iter().map(|batches| Source { newest: first.clone(), rank: 0, batches }).collect();
         for (nth, part) in staged.parts.iter().enumerate() {
@@ -298,7 +300,10 @@ impl Lake {
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
             .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
             .map_err(|source| Error::file("read", &key, source))?;
-        Ok(Some(Box::new(reader.map(move |batch| batch.map_err(|source| Error::file("read", &key, source))))))
+        let read = move |batch: Result<RecordBatch, ArrowError>| {
+            batch.and_then(|batch| with_schema(&batch)).map_err(|source| Error::file("read", &key, source))
+        };
+        Ok(Some(Box::new(reader.map(read))))
     }
 
     /// The ids of a day file's sessions; none if there is no file.
@@ -367,6 +372,19 @@ impl Lake {
         self.record_day(&record)
     }
 
+    /// An intent; none where there is none of use: it may not have reached the disk when the power failed.
+    fn read_intent(&self, key: &Key) -> Result<Option<Intent>, Error> {
+        match self.read_json(key) {
+            Err(Error::Record { .. }) => Ok(None),
+            read => read,
+        }
+    }
+
+    /// The record that a run was about to write of a day when it ended.
+    pub(super) fn intended(&self, date: Date) -> Result<Option<DayRecord>, Error> {
+        Ok(self.read_intent(&layout::intent(date))?.map(|intent| intent.record))
+    }
+
     /// Finishes what a crashed run was about to record: a day file that bears an intent's checksum is ours, and so is
     /// one that is gone as it was meant to be.
     ///
@@ -374,7 +392,7 @@ impl Lake {
     /// [`Error`] if an intent or a day file cannot be read or the record not written.
     pub fn settle_intents(&self) -> Result<(), Error> {
         for key in self.list(&layout::intents())? {
-            if let Some(intent) = self.read_json::<Intent>(&key)? {
+            if let Some(intent) = self.read_intent(&key)? {
                 let is_done = match self.read_bytes(&layout::day_file(intent.record.date)) {
                     Ok(bytes) => hexadecimal(&Sha256::digest(&bytes)) == intent.record.sha256,
                     Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => {

@@ -100,7 +100,7 @@ pub struct RunRecord {
     pub version: u32,
     /// The run.
     pub run_id: String,
-    /// The command that ran: `fetch`, `import` or `forget`.
+    /// The command that ran, such as `fetch` or `import`.
     pub command: String,
     /// When it began.
     pub began_at: Timestamp,

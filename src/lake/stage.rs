@@ -57,6 +57,9 @@ pub(super) struct Unread {
 }
 
 impl Unread {
+    /// Not one.
+    pub(super) const NONE: &'static Self = &Self { ids: BTreeSet::new(), any: false };
+
     fn take_in(&mut self, decoded: &Decoded) {
         for quarantined in &decoded.quarantined {
             match &quarantined.session_id {
