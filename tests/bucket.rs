@@ -47,6 +47,7 @@ fn a_lake_in_a_bucket_is_the_one_in_a_folder_and_reports_say_the_same() {
     let mut said = fetch(&home, &s3, &api).args("-vv").succeeds().stderr;
     assert_the_same_lake(&s3, &home);
 
+    home.fetch(&api).succeeds();
     let before = s3.copied().1.holdings();
     said += &fetch(&home, &s3, &api).succeeds().says(&["0 new", "0 changed", "0 days written"]).stderr;
     let after = s3.copied().1.holdings();
@@ -65,6 +66,8 @@ fn a_lake_in_a_bucket_is_the_one_in_a_folder_and_reports_say_the_same() {
     }
     assert_the_same_lake(&s3, &home);
 
+    let temporary = home.path("temporary");
+    std::fs::create_dir(&temporary).unwrap();
     for line in [
         "report --format json --lake",
         "report --explain --lake",
@@ -74,6 +77,7 @@ fn a_lake_in_a_bucket_is_the_one_in_a_folder_and_reports_say_the_same() {
         let of = |lake: &str| {
             let words = line.split(' ').map(|word| word.replace('\u{a0}', " "));
             let command = words.fold(home.command(""), |command, word| command.arg(word)).arg(lake);
+            let command = command.env("TMPDIR", temporary.to_str().unwrap());
             let outcome = s3.given_to(command).succeeds();
             let page = outcome.stdout.lines().filter(|line| {
                 // What says when, or which run.
@@ -88,14 +92,13 @@ fn a_lake_in_a_bucket_is_the_one_in_a_folder_and_reports_say_the_same() {
         assert!(folder.0.len() > 1, "{line}");
         said += &bucket.1;
     }
-    let copies = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten();
-    let copies = copies.filter(|found| found.file_name().to_string_lossy().starts_with("session-risk-"));
+    let copies = std::fs::read_dir(&temporary).unwrap();
     assert_eq!(copies.count(), 0, "copies of day files are left behind");
 
     let (_folder, lake) = s3.copied();
     let held = lake.files().into_values().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     for text in held.chain([said]) {
-        assert!(!text.contains(SECRET) && !text.contains(&api.key()), "a secret is in: {text}");
+        assert!(!text.contains(SECRET) && !text.contains(api.key()), "a secret is in: {text}");
     }
 }
 
@@ -193,7 +196,7 @@ fn a_bucket_that_is_not_there_or_empty_and_a_key_that_is_refused_are_told_in_a_s
     of("status --lake s3://no-bucket/x").is_refused(2, &["s3://no-bucket/x", "no such bucket"]);
     of("fetch --lake s3://no-bucket/x --base-url")
         .arg(api.url())
-        .key(&api.key())
+        .key(api.key())
         .is_refused(2, &["no such bucket"]);
     of("report --lake").arg(LAKE).is_refused(4, &["there is no lake at s3://lake/of/sessions-lake"]);
     fetch(&home, &s3, &api).key("persona_sandbox_wrong").is_refused(5, &["401"]);

@@ -91,6 +91,8 @@ pub(super) fn refusal(error: &object_store::Error) -> Option<&'static str> {
         Some("access was refused; check the credentials, and what they may do with this bucket")
     } else if says(&["http://169.254.169.254", "http://metadata"]) {
         Some("no credentials were found; set them as the cloud's own programs take them, see the README")
+    } else if says(&["Account must be specified"]) {
+        Some("no storage account is named; set AZURE_STORAGE_ACCOUNT_NAME, or use abfss://container@account…")
     } else {
         None
     }

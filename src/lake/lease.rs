@@ -177,8 +177,12 @@ impl Lease {
     async fn is_over(&self, store: &dyn ObjectStore, found: &Found) -> Result<bool> {
         let clock = layout::clock();
         store.put(&clock, Vec::new().into()).await?;
-        let now = store.head(&clock).await?.last_modified;
-        // Another who looks at the same time may have done so already.
+        let now = match store.head(&clock).await {
+            Ok(found) => found.last_modified,
+            // Another who looks at the same time has deleted it already: the next look will tell.
+            Err(Error::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
         let _ = store.delete(&clock).await;
         let age = Duration::try_from_secs_f64((now.timestamp_millis() - found.written) as f64 / 1000.0);
         Ok(age.is_ok_and(|age| age >= self.times.valid))
