@@ -19,6 +19,7 @@ mod walk;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -50,6 +51,8 @@ pub struct ExportOptions {
     pub segments: Option<usize>,
     /// What is kept of each session.
     pub privacy: Arc<Privacy>,
+    /// How long to wait for another run to end that holds the lake.
+    pub wait_lock: Duration,
     /// When to stop, whatever is left.
     pub limits: Limits,
     /// For the run's record: the settings, without secrets.
@@ -163,7 +166,7 @@ pub fn export(
     options: &ExportOptions,
     watch: &dyn Watch,
 ) -> Result<Summary, Error> {
-    let _lock = lake.lock(&options.run_id)?;
+    let _lock = lake.lock_within(&options.run_id, options.wait_lock, &|| options.limits.is_asked())?;
     lake.settle_intents()?;
     let mut manifest = lake.manifest()?;
     lake.agree_on_privacy(&mut manifest, options.privacy.mode())?;

@@ -25,6 +25,7 @@ const LIBRARIES: [(&str, &[&str]); 26] = [
     ("reqwest", &["persona"]),
     ("sha2", &["lake", "report/html", "session/privacy"]),
     ("strsim", &["analysis"]),
+    ("tempfile", &["lake"]),
     ("terminal_size", &["cli"]),
     ("toml", &["config"]),
     ("tower_http", &["sandbox"]),

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use super::console::Console;
 use super::exit::{Exit, Usage};
 use super::fetch::LakeArgs;
-use super::scheduler::{Part, SchedulerArgs};
+use super::scheduler::{Part, SchedulerArgs, Watched};
 use crate::lake::{Found, Lake, Unwanted};
 
 /// How Persona's ids begin: a device's given as an inquiry's would erase nothing.
@@ -59,18 +59,19 @@ pub(super) fn run(args: ForgetArgs, runtime: &Handle, console: &Console) -> anyh
     let watched = scheduler.begin("forget", location)?;
     let span = watched.span();
     let _entered = span.enter();
-    let forgotten = Part::of(forget(watched.run_id(), location, &unwanted, runtime, console), console);
+    let forgotten = Part::of(forget(&watched, location, &unwanted, runtime, console), console);
     watched.end(forgotten.exit, &[("forget", &forgotten)], runtime)
 }
 
 fn forget(
-    run_id: &str,
+    watched: &Watched,
     location: &str,
     unwanted: &Unwanted,
     runtime: &Handle,
     console: &Console,
 ) -> anyhow::Result<Part> {
-    let (found, record) = Lake::open(location, runtime)?.forget(run_id, unwanted)?;
+    let (found, record) =
+        Lake::open(location, runtime)?.forget(watched.run_id(), unwanted, watched.wait_lock())?;
     console.say(&told(&found, location, unwanted));
     Ok(Part { record: Some(record), ..Part::ended(Exit::Done) })
 }

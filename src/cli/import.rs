@@ -47,6 +47,7 @@ pub(super) fn run(args: ImportArgs, runtime: &Handle, console: &Console) -> anyh
         ("lake".to_owned(), location.to_owned()),
         ("privacy".to_owned(), privacy.mode().flags()),
     ]);
+    let wait_lock = scheduler.wait_lock();
     let watched = scheduler.begin("import", location)?;
     let span = watched.span();
     let _entered = span.enter();
@@ -54,6 +55,7 @@ pub(super) fn run(args: ImportArgs, runtime: &Handle, console: &Console) -> anyh
         run_id: watched.run_id().to_owned(),
         inputs: files.into_iter().map(|file| input(file, fetched_at)).collect(),
         privacy,
+        wait_lock,
         threads: std::thread::available_parallelism().map_or(1, Into::into),
         settings,
     };

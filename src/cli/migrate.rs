@@ -34,7 +34,7 @@ pub(super) fn run(args: MigrateArgs, runtime: &Handle, console: &Console) -> any
     let span = watched.span();
     let _entered = span.enter();
     let migrate = || -> anyhow::Result<Part> {
-        let migrated = lake.existing(runtime)?.migrate(watched.run_id())?;
+        let migrated = lake.existing(runtime)?.migrate(watched.run_id(), watched.wait_lock())?;
         console.say(&told(&migrated, "brought to today's schema"));
         Ok(Part::ended(Exit::Done))
     };

@@ -40,7 +40,7 @@ pub(super) fn run(args: PruneArgs, runtime: &Handle, console: &Console) -> anyho
     let span = watched.span();
     let _entered = span.enter();
     let prune = || -> anyhow::Result<Part> {
-        let pruned = lake.existing(runtime)?.prune(watched.run_id(), before)?;
+        let pruned = lake.existing(runtime)?.prune(watched.run_id(), before, watched.wait_lock())?;
         console.say(&told(&pruned, "dropped from", location));
         Ok(Part::ended(Exit::Done))
     };

@@ -53,6 +53,7 @@ pub(super) fn run(
         asked,
         walk: Some(&walk),
         privacy,
+        wait_lock: scheduler.wait_lock(),
         settings,
         api_version: api.persona_version.clone(),
     };

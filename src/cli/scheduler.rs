@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 
 use super::console::{Console, sentence};
+use super::duration::parse_duration;
 use super::exit::{self, Exit, Usage};
 use super::metrics::{self, Held};
 use super::report::{replace, replace_by};
@@ -31,6 +33,9 @@ pub(super) struct SchedulerArgs {
     /// its name ends in .prom
     #[arg(long, value_name = "FILE", value_parser = parse_metrics_file)]
     metrics_file: Option<PathBuf>,
+    /// Wait so long for another run that holds the lake to end, such as 10m
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    wait_lock: Option<Duration>,
 }
 
 /// A run that a scheduler may watch, from its first step on.
@@ -41,6 +46,7 @@ pub(super) struct Watched {
     lake: String,
     summary: Option<PathBuf>,
     metrics_file: Option<PathBuf>,
+    wait_lock: Duration,
     began_at: Timestamp,
 }
 
@@ -69,10 +75,15 @@ struct Summary<'a> {
 }
 
 impl SchedulerArgs {
+    /// How long to wait for another run to end.
+    pub(super) fn wait_lock(&self) -> Duration {
+        self.wait_lock.unwrap_or_default()
+    }
+
     /// Begins a run: before any slow work it is known that its files can be written, and take nothing's place but an
     /// earlier one's.
     pub(super) fn begin(self, command: &'static str, lake: &str) -> Result<Watched, Usage> {
-        let Self { run_id, summary, metrics_file } = self;
+        let Self { run_id, summary, metrics_file, wait_lock } = self;
         for (what, path) in [("the summary", &summary), ("the metrics file", &metrics_file)] {
             path.as_ref().map_or(Ok(()), |path| check_place(what, path, Path::new(lake)))?;
         }
@@ -82,6 +93,7 @@ impl SchedulerArgs {
             lake: lake.to_owned(),
             summary,
             metrics_file,
+            wait_lock: wait_lock.unwrap_or_default(),
             began_at: Timestamp::now(),
         })
     }
@@ -91,6 +103,11 @@ impl Watched {
     /// What bears the run's name on every line of the log, as long as it is entered.
     pub(super) fn span(&self) -> tracing::Span {
         tracing::info_span!("run", id = self.run_id)
+    }
+
+    /// How long to wait for another run to end.
+    pub(super) fn wait_lock(&self) -> Duration {
+        self.wait_lock
     }
 
     /// The run's name.

@@ -1,6 +1,7 @@
 //! `verify`: every day file against its record; with `--repair` and `--rebuild` what can be done about it.
 
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -152,7 +153,8 @@ pub(super) fn run(
         return Ok(status(&found));
     }
     // Before anything is touched.
-    let fetch = is_repair.then(|| again(location, &api, &walk, &privacy)).transpose()?;
+    let wait_lock = scheduler.wait_lock();
+    let fetch = is_repair.then(|| again(location, &api, &walk, &privacy, wait_lock)).transpose()?;
     let watched = scheduler.begin("verify", location)?;
     let span = watched.span();
     let _entered = span.enter();
@@ -177,6 +179,7 @@ fn again<'a>(
     api: &ApiArgs,
     walk: &'a WalkArgs,
     privacy: &PrivacyArgs,
+    wait_lock: Duration,
 ) -> anyhow::Result<Fetch<'a>> {
     let asked = walk.asked(Range::default(), false);
     let privacy = privacy.privacy()?;
@@ -185,6 +188,7 @@ fn again<'a>(
         client: api.client()?,
         asked,
         walk: Some(walk),
+        wait_lock,
         settings: settings(location, api, walk, &privacy, asked),
         privacy,
         api_version: api.persona_version.clone(),
@@ -200,7 +204,7 @@ fn repair(
     parts: &mut Vec<(&'static str, Part)>,
 ) -> anyhow::Result<Part> {
     let run_id = watched.run_id();
-    let repaired = lake.repair(run_id, Timestamp::now())?;
+    let repaired = lake.repair(run_id, Timestamp::now(), watched.wait_lock())?;
     if repaired.found.is_sound() {
         desk.show(&repaired.found, None)?;
         return Ok(Part::ended(Exit::Done));
@@ -224,7 +228,7 @@ fn repair(
 }
 
 fn rebuild(lake: &Lake, watched: &Watched, desk: &mut Desk<'_>) -> anyhow::Result<Part> {
-    let rebuilt = lake.rebuild(watched.run_id(), Timestamp::now())?;
+    let rebuilt = lake.rebuild(watched.run_id(), Timestamp::now(), watched.wait_lock())?;
     desk.show(&rebuilt.left, None)?;
     desk.console.say(&format!(
         "{} days with {} sessions are recorded anew, the old records put aside in \

@@ -4,22 +4,19 @@
 
 use arrow::array::RecordBatch;
 use jiff::civil::Date;
-use object_store::path::Path as Key;
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::KeyValue;
 
 use super::facts::Facts;
 use super::parts::with_schema;
-use super::writer::properties;
-use super::{Error, Lake, layout, store_error};
+use super::writer::{Encoded, properties};
+use super::{Error, Lake, layout};
 use crate::session::schema::schema;
 
 /// A day's file under staging, and what its rows say.
 pub(super) struct Written {
     pub(super) facts: Facts,
-    pub(super) key: Key,
-    pub(super) bytes: u64,
-    pub(super) sha256: String,
+    pub(super) file: Encoded,
 }
 
 impl Lake {
@@ -32,7 +29,7 @@ impl Lake {
         date: Date,
         batches: impl Iterator<Item = Result<RecordBatch, Error>>,
     ) -> Result<Option<Written>, Error> {
-        let key = layout::staged(folder, &format!("{date}.parquet"));
+        let key = layout::day_file(date);
         let failed = |source| Error::file("written", &key, source);
         let mut facts = Facts::default();
         let mut writer = None;
@@ -45,7 +42,7 @@ impl Lake {
                 Some(writer) => writer,
                 none => {
                     let properties = properties(run_id, &self.privacy()?);
-                    let opened = ArrowWriter::try_new(self.writer(&key)?, schema(), Some(properties));
+                    let opened = ArrowWriter::try_new(self.writer(folder, date)?, schema(), Some(properties));
                     none.insert(opened.map_err(failed)?)
                 }
             };
@@ -56,11 +53,7 @@ impl Lake {
         for (name, value) in facts.footer() {
             writer.append_key_value_metadata(KeyValue::new(format!("session_risk.{name}"), value));
         }
-        let (bytes, sha256) = writer
-            .into_inner()
-            .map_err(failed)?
-            .finish()
-            .map_err(|source| store_error("write", &key, source))?;
-        Ok(Some(Written { facts, key, bytes, sha256 }))
+        let file = writer.into_inner().map_err(failed)?.finish()?;
+        Ok(Some(Written { facts, file }))
     }
 }

@@ -4,6 +4,7 @@
 //! erased comes back, and the same command finishes the rest. Must not know who asked for it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
 
 use arrow::array::{Array, BooleanArray, RecordBatch, cast::AsArray};
 use arrow::compute::filter_record_batch;
@@ -92,9 +93,14 @@ impl Lake {
     /// # Errors
     /// [`Error`] if another process holds the lake, or something cannot be read or written. Some days may have been
     /// rewritten then; the same call finishes the others.
-    pub fn forget(&self, run_id: &str, unwanted: &Unwanted) -> Result<(Found, RunRecord), Error> {
+    pub fn forget(
+        &self,
+        run_id: &str,
+        unwanted: &Unwanted,
+        wait_lock: Duration,
+    ) -> Result<(Found, RunRecord), Error> {
         let began_at = Timestamp::now();
-        let _lock = self.lock(run_id)?;
+        let _lock = self.lock_within(run_id, wait_lock, &|| false)?;
         self.settle_intents()?;
         let found = self.find(unwanted)?;
         let sessions = found.days.values().flatten().chain(&found.staged).chain(&unwanted.sessions);
@@ -121,16 +127,17 @@ impl Lake {
         let old: Option<DayRecord> = self.read_json(&layout::day_record(date))?;
         // What is known of the day's walks stays as it is.
         let walked = Origin::Import(Timestamp::now()).walked(old.as_ref());
-        let rest = self.read_day(date)?.into_iter().flatten().map(|batch| without(&batch?, ids));
+        let (existing, seen) = self.open_day(date)?.unzip();
+        let rest = existing.into_iter().flatten().map(|batch| without(&batch?, ids));
         let run_id = run_id.to_owned();
         let Some(written) = self.write_day(&run_id, &run_id, date, rest)? else {
             let record = empty_day(date, walked, &run_id, old.as_ref());
-            return self.swap_in(None, &Intent { run_id, record: of_fewer(record, old.as_ref()) });
+            return self.swap_in(None, seen, &Intent { run_id, record: of_fewer(record, old.as_ref()) });
         };
         let mut record = written.facts.record(date, walked, &run_id, &AbsentCounts::default());
-        record.bytes = written.bytes;
-        record.sha256 = written.sha256;
-        self.swap_in(Some(&written.key), &Intent { run_id, record: of_fewer(record, old.as_ref()) })
+        record.bytes = written.file.bytes;
+        record.sha256.clone_from(&written.file.sha256);
+        self.swap_in(Some(written.file), seen, &Intent { run_id, record: of_fewer(record, old.as_ref()) })
     }
 }
 

@@ -12,6 +12,7 @@
 //! _session_risk/forgotten/RUN.json                      hashes of what must not come back
 //! _session_risk/damaged/RUN/…                           what a repair put aside, under the keys it had
 //! _session_risk/lock                                    held by the one writer
+//! _session_risk/clock                                   written to learn the time of a bucket's store, then deleted
 //! ```
 //! Readers glob `sessions/**/*.parquet`; nothing unfinished ever lies where that glob reaches.
 
@@ -132,5 +133,12 @@ pub(super) fn put_aside(run_id: &str, key: &Key) -> Key {
     Key::from(format!("{INTERNAL}/damaged/{run_id}/{key}"))
 }
 
-/// The lock's file, below the lake's root.
-pub(super) const LOCK: &str = "_session_risk/lock";
+/// The lock.
+pub(super) fn lock() -> Key {
+    Key::from(format!("{INTERNAL}/lock"))
+}
+
+/// What is written to learn the store's time.
+pub(super) fn clock() -> Key {
+    Key::from(format!("{INTERNAL}/clock"))
+}

@@ -4,6 +4,7 @@
 //! readers that ask for that. Must not know which columns came when.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -40,8 +41,8 @@ impl Lake {
     ///
     /// # Errors
     /// As [`Lake::outdated`], and [`Error::Held`] while another run writes.
-    pub fn migrate(&self, run_id: &str) -> Result<Migrated, Error> {
-        let _lock = self.lock(run_id)?;
+    pub fn migrate(&self, run_id: &str, wait_lock: Duration) -> Result<Migrated, Error> {
+        let _lock = self.lock_within(run_id, wait_lock, &|| false)?;
         let began_at = Timestamp::now();
         self.settle_intents()?;
         let (migrated, records) = self.outdated_days()?;

@@ -4,6 +4,7 @@
 //! fetched again, and the next prune finishes it. Must not know who asks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -48,8 +49,8 @@ impl Lake {
     ///
     /// # Errors
     /// As [`Lake::prunable`], and [`Error::Held`] while another run writes.
-    pub fn prune(&self, run_id: &str, before: Date) -> Result<Pruned, Error> {
-        let _lock = self.lock(run_id)?;
+    pub fn prune(&self, run_id: &str, before: Date, wait_lock: Duration) -> Result<Pruned, Error> {
+        let _lock = self.lock_within(run_id, wait_lock, &|| false)?;
         let began_at = Timestamp::now();
         self.settle_intents()?;
         let pruned = self.prunable(before)?;

@@ -1,7 +1,7 @@
 //! A day's staged rows and its day file made into the new day file.
 //!
-//! The new file is written under staging and moved into place in one step, after an intent was journalled: a
-//! reader sees the old file or the new one, and after a crash the file is known as ours.
+//! The new file is put into place in one step, after an intent was journalled: a reader sees the old file or the new
+//! one, and after a crash the file is known as ours.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -10,11 +10,10 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
+use object_store::{ObjectStoreExt, UpdateVersion};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::day_file::Written;
 use super::facts::{Origin, Vanished, Walked, empty_day};
@@ -22,7 +21,8 @@ use super::manifest::DayRecord;
 use super::merge::{Batches, Merge, Rules, Source, Tally};
 use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey, with_schema};
 use super::stage::{StagedDay, Unread};
-use super::{Error, Lake, Manifest, Stage, hexadecimal, layout, store_error, to_json};
+use super::writer::Encoded;
+use super::{Error, Lake, Manifest, Stage, layout, store_error, to_json};
 use crate::range::utc_date;
 use crate::session::schema::schema;
 
@@ -82,7 +82,7 @@ pub struct Seed {
     pub session_id: String,
 }
 
-/// Journalled before a file is moved into place, or deleted because its last row is gone.
+/// Journalled before a file is put into place, or deleted because its last row is gone.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Intent {
     pub(super) run_id: String,
@@ -158,27 +158,29 @@ impl Publication<'_> {
         let walked = origin.walked(old.as_ref());
         let withheld = self.withheld(staged, old.as_ref());
         let mut published = Published::default();
-        let mut written = self.write_merged(staged, lake.read_day(date)?, old.as_ref(), &withheld, false)?;
-        if let Some((merged, tally)) = &written {
-            published.missed = tally.missing;
-            if walked.vanished.removes(published.missed, tally.stored()) {
-                published.vanished = std::mem::take(&mut published.missed);
-                lake.delete(&merged.key)?;
-                written = self.write_merged(staged, lake.read_day(date)?, old.as_ref(), &withheld, true)?;
-            }
+        let (existing, mut seen) = lake.open_day(date)?.unzip();
+        let mut written = self.write_merged(staged, existing, old.as_ref(), &withheld, false)?;
+        let tally = written.as_ref().map_or_else(Tally::default, |(_, tally)| *tally);
+        published.missed = tally.missing;
+        if walked.vanished.removes(published.missed, tally.stored()) {
+            published.vanished = std::mem::take(&mut published.missed);
+            written.map_or(Ok(()), |(kept, _)| lake.discard(kept.file))?;
+            let existing;
+            (existing, seen) = lake.open_day(date)?.unzip();
+            written = self.write_merged(staged, existing, old.as_ref(), &withheld, true)?;
         }
         let Some((written, tally)) = written else {
             let record = empty_day(date, walked, run_id, old.as_ref());
             published.settled = Settled::between(old.as_ref(), &record);
             let emptied = Intent { run_id: run_id.to_owned(), record };
             if published.vanished > 0 {
-                lake.swap_in(None, &emptied)?
+                lake.swap_in(None, seen, &emptied)?
             } else {
                 lake.record_day(&emptied.record)?
             }
             return Ok(published);
         };
-        let Written { facts, key, bytes, sha256 } = written;
+        let Written { facts, file } = written;
         (published.rows, published.new, published.changed) = (tally.rows, tally.new, tally.changed);
         if tally.withheld > 0 {
             published.withheld = withheld;
@@ -198,7 +200,7 @@ impl Publication<'_> {
         if let Some(old) =
             old.filter(|_| tally.stored() > 0 && tally.new + tally.changed + published.vanished == 0)
         {
-            lake.delete(&key)?;
+            lake.discard(file)?;
             record = DayRecord {
                 bytes: old.bytes,
                 sha256: old.sha256,
@@ -212,9 +214,9 @@ impl Publication<'_> {
             lake.record_day(&record)?;
         } else {
             published.written = true;
-            record.bytes = bytes;
-            record.sha256 = sha256;
-            lake.swap_in(Some(&key), &Intent { run_id: run_id.to_owned(), record })?;
+            record.bytes = file.bytes;
+            record.sha256.clone_from(&file.sha256);
+            lake.swap_in(Some(file), seen, &Intent { run_id: run_id.to_owned(), record })?;
         }
         Ok(published)
     }
@@ -229,7 +231,7 @@ impl Publication<'_> {
         staged.absent.throughout().filter(had_values).collect()
     }
 
-    /// Writes the merged rows under staging; none if there is not a single row.
+    /// Encodes the merged rows; none if there is not a single row.
     pub(super) fn write_merged(
         &self,
         staged: &StagedDay,
@@ -291,9 +293,14 @@ fn lazy<'a>(open: impl Fn() -> Result<PartReader, Error> + Send + 'a, part: &'a 
 impl Lake {
     /// A day file's batches; none if there is no file.
     pub(super) fn read_day(&self, date: Date) -> Result<Option<Batches<'static>>, Error> {
+        Ok(self.open_day(date)?.map(|(batches, _)| batches))
+    }
+
+    /// A day file's batches, and which version of the file they are of.
+    pub(super) fn open_day(&self, date: Date) -> Result<Option<(Batches<'static>, UpdateVersion)>, Error> {
         let key = layout::day_file(date);
-        let bytes = match self.read_bytes(&key) {
-            Ok(bytes) => bytes,
+        let (bytes, version) = match self.read_version(&key) {
+            Ok(read) => read,
             Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
@@ -303,7 +310,17 @@ impl Lake {
         let read = move |batch: Result<RecordBatch, ArrowError>| {
             batch.and_then(|batch| with_schema(&batch)).map_err(|source| Error::file("read", &key, source))
         };
-        Ok(Some(Box::new(reader.map(read))))
+        Ok(Some((Box::new(reader.map(read)), version)))
+    }
+
+    /// Which version of a day's file there is, whatever it holds; none if there is no file.
+    pub(super) fn day_version(&self, date: Date) -> Result<Option<UpdateVersion>, Error> {
+        let key = layout::day_file(date);
+        match self.wait(self.store.head(&key)) {
+            Ok(found) => Ok(Some(UpdateVersion { e_tag: found.e_tag, version: found.version })),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(store_error("read", &key, source)),
+        }
     }
 
     /// The ids of a day file's sessions; none if there is no file.
@@ -344,18 +361,24 @@ impl Lake {
         Ok(seeds)
     }
 
-    /// Moves a finished file into place, or where there is none deletes the one that is there, and records the day.
-    pub(super) fn swap_in(&self, staged: Option<&Key>, intent: &Intent) -> Result<(), Error> {
+    /// Puts a finished file into the place of the one that was `seen`, or where there is none deletes that one, and
+    /// records the day.
+    pub(super) fn swap_in(
+        &self,
+        file: Option<Encoded>,
+        seen: Option<UpdateVersion>,
+        intent: &Intent,
+    ) -> Result<(), Error> {
         let date = intent.record.date;
-        let target = layout::day_file(date);
         // Not waited for to reach the disk: if the power fails, the day is walked and merged once more.
         let journal = layout::intent(date);
         self.write_scratch(&journal, to_json(&journal, intent)?)?;
-        match staged {
-            Some(staged) => self
-                .wait(self.store.rename(staged, &target))
-                .map_err(|source| store_error("publish", &target, source))?,
-            None => self.delete(&target)?,
+        match file {
+            Some(file) => self.put_in_place(file, date, seen)?,
+            None => {
+                self.check_lease()?;
+                self.delete(&layout::day_file(date))?;
+            }
         }
         self.record_day(&intent.record)?;
         self.delete(&journal)
@@ -393,15 +416,13 @@ impl Lake {
     pub fn settle_intents(&self) -> Result<(), Error> {
         for key in self.list(&layout::intents())? {
             if let Some(intent) = self.read_intent(&key)? {
-                let is_done = match self.read_bytes(&layout::day_file(intent.record.date)) {
-                    Ok(bytes) => hexadecimal(&Sha256::digest(&bytes)) == intent.record.sha256,
-                    Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => {
-                        intent.record.rows == 0
-                    }
-                    Err(_) => false,
+                let Intent { record, .. } = &intent;
+                let is_done = match record.rows {
+                    0 => self.day_version(record.date)?.is_none(),
+                    _ => self.is_in_place(record.date, &record.sha256)?,
                 };
                 if is_done {
-                    self.record_day(&intent.record)?;
+                    self.record_day(record)?;
                 }
             }
             self.delete(&key)?;

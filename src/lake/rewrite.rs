@@ -30,10 +30,10 @@ impl<'a> Publication<'a> {
         let Some((written, _)) = self.write_merged(staged, existing, None, &[], false)? else {
             return Ok(());
         };
-        let Written { facts, key, bytes, sha256 } = written;
+        let Written { facts, file } = written;
         let of_rows = facts.record(date, origin.walked(None), run_id, &staged.absent);
-        let record = DayRecord { bytes, sha256, ..record(of_rows) };
-        lake.swap_in(Some(&key), &Intent { run_id: run_id.to_owned(), record })
+        let record = DayRecord { bytes: file.bytes, sha256: file.sha256.clone(), ..record(of_rows) };
+        lake.swap_in(Some(file), lake.day_version(date)?, &Intent { run_id: run_id.to_owned(), record })
     }
 }
 

@@ -5,6 +5,7 @@
 //! that bears the checksum of the file as it lies there what was absent and whether it was imported.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -29,8 +30,8 @@ impl Lake {
     /// # Errors
     /// [`Error::Environments`] if nothing says whose sessions these are; [`Error`] if the lake cannot be read or
     /// written.
-    pub fn rebuild(&self, run_id: &str, now: Timestamp) -> Result<Rebuilt, Error> {
-        let _lock = self.lock(run_id)?;
+    pub fn rebuild(&self, run_id: &str, now: Timestamp, wait_lock: Duration) -> Result<Rebuilt, Error> {
+        let _lock = self.lock_within(run_id, wait_lock, &|| false)?;
         let began_at = Timestamp::now();
         self.settle_intents()?;
         let found = self.look(now)?;

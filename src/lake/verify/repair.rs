@@ -4,6 +4,7 @@
 //! Nothing is deleted: what is replaced or of no use is put aside under the run's name. Must not know the API.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
@@ -128,8 +129,8 @@ impl Lake {
     ///
     /// # Errors
     /// [`Error::NoLakeRecord`] if the records are to be rebuilt first; [`Error`] if the lake cannot be read or written.
-    pub fn repair(&self, run_id: &str, now: Timestamp) -> Result<Repaired, Error> {
-        let _lock = self.lock(run_id)?;
+    pub fn repair(&self, run_id: &str, now: Timestamp, wait_lock: Duration) -> Result<Repaired, Error> {
+        let _lock = self.lock_within(run_id, wait_lock, &|| false)?;
         let began_at = Timestamp::now();
         self.settle_intents()?;
         let found = self.look(now)?;
