@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod fetch;
 mod import;
+mod metrics;
 mod progress;
 mod query;
 pub mod report;

@@ -4,41 +4,51 @@
 //! that knows all three. Network, decode and write run side by side; every channel between them is bounded.
 
 mod checkpoint;
+mod cut;
+mod doubt;
+mod finish;
 mod forecast;
+mod landing;
+mod ledger;
 mod limits;
 mod pages;
 mod plan;
+mod side_by_side;
 mod walk;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use crate::lake::manifest::MANIFEST_VERSION;
-use crate::lake::{self, Lake, Manifest, Quarantine, RunCounts, RunRecord};
-use crate::persona::{self, Client};
-use crate::range::DayRange;
+use crate::lake::{self, Lake, RunCounts, RunRecord};
+use crate::persona::{self, Allowance, Client};
+use crate::range::utc_date;
 use crate::session::DecodeError;
 
+use cut::{cut, days_of, expected};
+pub use doubt::Doubt;
 pub use forecast::{Forecast, forecast};
+use ledger::Ledger;
 pub use limits::{Limits, Stop};
-use plan::Asked;
-use walk::Start;
+pub use plan::Asked;
+use plan::Span;
+pub use side_by_side::MOST_SEGMENTS;
+use side_by_side::Piece;
 
 /// What an export is to do.
 #[derive(Debug, Clone)]
 pub struct ExportOptions {
     /// The run's name in records and logs.
     pub run_id: String,
-    /// Only sessions of these days; none for everything there is.
-    pub range: Range,
-    /// Walk all again, whatever was walked before and whatever an interrupted run left.
-    pub full: bool,
-    /// Days behind the watermark within which covered days that are still open are walked again.
-    pub look_back_days: u32,
+    /// What it is to go over.
+    pub asked: Asked,
+    /// Walks side by side; none for as many as make use of the pace.
+    pub segments: Option<usize>,
     /// How long to wait for another run to end that holds the lake.
     pub wait_lock: Duration,
     /// When to stop, whatever is left.
@@ -56,17 +66,6 @@ pub struct Range {
     pub since: Option<jiff::civil::Date>,
     /// The last day.
     pub until: Option<jiff::civil::Date>,
-}
-
-impl Range {
-    /// The days to keep; none where nothing is left out.
-    fn days(self) -> Option<DayRange> {
-        if self == Self::default() {
-            return None;
-        }
-        let since = self.since.unwrap_or(jiff::civil::Date::MIN);
-        DayRange::new(since, self.until.unwrap_or(jiff::civil::Date::MAX)).ok()
-    }
 }
 
 /// Where an export stands, for whoever watches.
@@ -93,6 +92,9 @@ pub struct Summary {
     pub record: RunRecord,
     /// Why it is incomplete; none if it is not.
     pub incomplete: Option<Incomplete>,
+    /// Rows that had changed or vanished further behind the watermark than the look-back, by the age of their day in
+    /// days: what a walk over everything caught and the nights had not.
+    pub late: BTreeMap<i64, u64>,
 }
 
 /// Why an export did not reach its end. What is there is sound.
@@ -104,6 +106,9 @@ pub enum Incomplete {
     /// It was to stop.
     #[error(transparent)]
     Stopped(#[from] Stop),
+    /// It may have seen less than there is.
+    #[error("{0}")]
+    Doubtful(Doubt),
     /// Too many resources could not become rows.
     #[error(
         "{quarantined} of {resources} sessions could not be read and lie in _session_risk/quarantine; see there for the reasons"
@@ -156,23 +161,25 @@ pub fn export(
     lake.settle_intents()?;
     let manifest = lake.manifest()?;
     let began_at = Timestamp::now();
-    let mut run = Run {
+    let run = Run {
         runtime,
         client,
         lake,
         options,
         watch,
-        manifest,
-        environment: None,
-        counts: RunCounts::default(),
-        quarantine: Quarantine::default(),
+        ledger: Mutex::new(Ledger::new(manifest)),
+        taken: lake.staged_folders()?,
+        folders: AtomicU32::new(0),
     };
     let ended = run.walk_all();
+    let doubt = std::mem::take(&mut run.ledger().doubt);
     let incomplete = match ended {
-        Ok(incomplete) => incomplete.or_else(|| Incomplete::of(&run.counts)),
+        // What a person must decide comes first: to run again would not help.
+        Ok(_) if !doubt.is_none() => Some(Incomplete::Doubtful(doubt)),
+        Ok(incomplete) => incomplete.or_else(|| Incomplete::of(&run.ledger().counts)),
         Err(error) => {
             // A lake that never got a page keeps no trace of the attempt.
-            if run.counts.pages > 0 {
+            if run.ledger().counts.pages > 0 {
                 run.record(began_at, &format!("failed: {error}"))?;
             }
             return Err(error);
@@ -180,51 +187,81 @@ pub fn export(
     };
     let outcome = incomplete.as_ref().map_or("done".to_owned(), |reason| format!("incomplete: {reason}"));
     let record = run.record(began_at, &outcome)?;
-    Ok(Summary { record, incomplete })
+    let late = std::mem::take(&mut run.ledger().late);
+    Ok(Summary { record, incomplete, late })
 }
 
-/// One run's state, from its first walk to its record.
+/// One run, from its first walk to its record.
 struct Run<'a> {
     runtime: &'a Handle,
     client: &'a Arc<Client>,
     lake: &'a Lake,
     options: &'a ExportOptions,
     watch: &'a dyn Watch,
-    manifest: Manifest,
-    environment: Option<String>,
-    counts: RunCounts,
-    quarantine: Quarantine,
+    ledger: Mutex<Ledger>,
+    /// Folders under staging that were there when it began.
+    taken: BTreeSet<String>,
+    folders: AtomicU32,
 }
 
 impl Run<'_> {
-    /// Goes on where an interrupted run stood, then walks what the plan says, one stretch after another.
-    fn walk_all(&mut self) -> Result<Option<Incomplete>, Error> {
-        let left = checkpoint::find(self.lake, self.options)?;
-        let checked_since = left.as_ref().map(|left| left.began);
-        if let Some(left) = left {
-            if let Some(incomplete) = self.walk(left.span, Start::Resumed(Box::new(left)))? {
-                return Ok(Some(incomplete));
-            }
-            self.manifest = self.lake.manifest()?;
-        }
-        let asked = Asked {
-            range: self.options.range,
-            full: self.options.full,
-            look_back_days: self.options.look_back_days,
-            checked_since,
-        };
-        for span in plan::plan(asked, &self.manifest) {
-            if let Some(incomplete) = self.walk_span(span)? {
-                return Ok(Some(incomplete));
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name of a folder under staging that no other walk has.
+    fn new_folder(&self) -> String {
+        let run_id = &self.options.run_id;
+        loop {
+            let name = match self.folders.fetch_add(1, Ordering::Relaxed) {
+                0 => run_id.clone(),
+                nth => format!("{run_id}.{nth}"),
+            };
+            if !self.taken.contains(&name) {
+                return name;
             }
         }
-        Ok(None)
+    }
+
+    /// Goes on where an interrupted run stood, then walks what the plan says.
+    fn walk_all(&self) -> Result<Option<Incomplete>, Error> {
+        let asked = self.options.asked;
+        let left = checkpoint::find(self.lake, &asked)?;
+        let checked_since = left.iter().map(|left| left.began).min();
+        if checked_since.is_some() {
+            self.runtime.block_on(self.client.learn_limits());
+            let pieces = left.into_iter().map(Piece::resumed).collect();
+            if let Some(incomplete) = self.walk_pieces(pieces)? {
+                return Ok(Some(incomplete));
+            }
+            self.ledger().manifest.days = self.lake.manifest()?.days;
+        }
+        let manifest = self.ledger().manifest.clone();
+        let spans = plan::plan(asked, &manifest, checked_since);
+        if !spans.is_empty() {
+            self.runtime.block_on(self.client.learn_limits());
+        }
+        self.walk_pieces(spans.into_iter().flat_map(|span| self.pieces(span, &manifest)).collect())
+    }
+
+    /// A stretch in pieces, where its size can be told from the lake's records; else as one whose size is to be seen.
+    fn pieces(&self, span: Span, manifest: &lake::Manifest) -> Vec<Piece> {
+        let today = utc_date(self.client.server_time().unwrap_or_else(Timestamp::now));
+        match expected(manifest).zip(days_of(span, manifest, today)) {
+            Some((rows_of, days)) => {
+                let pieces = cut(span, days, self.segments(), rows_of);
+                let is_whole = pieces.len() == 1;
+                pieces.into_iter().map(|span| Piece::new(span, is_whole)).collect()
+            }
+            None => vec![Piece::new(span, true)],
+        }
     }
 
     /// Writes the run's record and its quarantine.
     fn record(&self, began_at: Timestamp, outcome: &str) -> Result<RunRecord, lake::Error> {
         let counters = self.client.counters();
-        let (budget_left, _) = self.client.budget();
+        let Allowance { limit, left, pace } = self.client.allowance();
+        let ledger = self.ledger();
         let record = RunRecord {
             version: MANIFEST_VERSION,
             run_id: self.options.run_id.clone(),
@@ -232,18 +269,20 @@ impl Run<'_> {
             began_at,
             ended_at: Timestamp::now(),
             outcome: outcome.to_owned(),
-            environment_id: self.environment.clone(),
+            environment_id: ledger.environment.clone(),
             api_version: Some(self.options.api_version.clone()),
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
             requests: counters.requests(),
             retries: counters.retries(),
             too_many_requests: counters.too_many(),
             waited_seconds: counters.waited().as_secs_f64(),
-            budget_left,
-            counts: self.counts.clone(),
+            budget_left: left,
+            rate_limit: limit,
+            pace: Some(pace),
+            counts: ledger.counts.clone(),
             settings: self.options.settings.clone(),
         };
-        self.lake.record_run(&record, &self.quarantine)?;
+        self.lake.record_run(&record, &ledger.quarantine)?;
         Ok(record)
     }
 }

@@ -115,7 +115,7 @@ pub fn import(lake: &Lake, options: &ImportOptions, watch: &dyn Watch) -> Result
     let manifest = lake.manifest()?;
     let environment = manifest.lake.environment_id.clone();
     // Whoever imports into an environment's lake says that these are its sessions: the files do not.
-    let mut stage = Stage::new(lake.clone(), run_id, None);
+    let mut stage = Stage::new(lake.clone(), run_id, run_id, None);
     let mut counts = RunCounts::default();
     let mut quarantine = Quarantine::default();
     let of_unknown_age = inputs.iter().any(|input| input.fetched.is_none());
@@ -141,7 +141,7 @@ pub fn import(lake: &Lake, options: &ImportOptions, watch: &dyn Watch) -> Result
         lake.record_lake(&manifest.lake)?;
     }
     for published in stage.publish_all(Origin::Import(latest), *threads)? {
-        counts.published(published);
+        counts.published(&published);
     }
     stage.clear()?;
     let is_incomplete = counts.too_many_quarantined();
@@ -161,6 +161,8 @@ pub fn import(lake: &Lake, options: &ImportOptions, watch: &dyn Watch) -> Result
         too_many_requests: 0,
         waited_seconds: 0.0,
         budget_left: None,
+        rate_limit: None,
+        pace: None,
         counts,
         settings: settings.clone(),
     };

@@ -17,6 +17,7 @@ mod parts;
 mod place;
 mod publish;
 mod run;
+mod signals;
 pub mod stage;
 pub mod window;
 mod writer;
@@ -35,13 +36,14 @@ use tokio::runtime::Handle;
 
 pub use copies::DayFiles;
 pub use error::Error;
-pub use facts::{Origin, Walked};
+pub use facts::{Origin, Vanished, Walked};
 pub use lease::LeaseTimes;
 pub use lock::Lock;
 pub use manifest::{DayRecord, Interval, LakeRecord, Manifest};
 pub use overview::{Days, LOOK_BACK_DAYS, Overview};
-pub use publish::Published;
+pub use publish::{Published, Seed, Settled};
 pub use run::{Quarantine, RunCounts, RunRecord};
+pub use signals::SignalsRecord;
 pub use stage::Stage;
 
 use lease::Lease;

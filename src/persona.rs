@@ -9,11 +9,13 @@ mod key;
 pub mod pacing;
 pub mod page;
 pub mod retry;
+mod seek;
 
-pub use client::{Client, ClientOptions, Counters, Probe};
+pub use client::{Allowance, Client, ClientOptions, Counters, Probe};
 pub use error::Error;
 pub use key::{ApiKey, BaseUrl, BaseUrlError, KeyError};
-pub use page::{Cursor, Page};
+pub use page::{Cursor, Page, Place};
+pub use seek::{Inquiries, Inquiry};
 
 /// The API's address when none is given: the server of Persona's OpenAPI description.
 pub const DEFAULT_BASE_URL: &str = "https://api.withpersona.com/api/v1";

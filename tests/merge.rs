@@ -1,13 +1,13 @@
 //! A day's file after any history of walks and imports: the newest version of each session, once, counted right.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
-use session_risk::lake::{Lake, Origin, Published, Stage, Walked};
+use session_risk::lake::{Lake, Origin, Published, Settled, Stage, Vanished, Walked};
 use session_risk::session::{Decoder, Seen};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -28,12 +28,15 @@ struct Round {
     part_every: usize,
     /// For an import, the hour at which its files were fetched; a walk happens when it happens.
     imported: Option<i64>,
+    /// Whether what a walk does not see is gone.
+    removes: bool,
 }
 
 fn rounds() -> impl Strategy<Value = Vec<Round>> {
     let imported = prop_oneof![Just(None), (0_i64..10).prop_map(Some)];
-    let round = (vec((0..SESSIONS, 0_u8..3), 0..40), 1_usize..20, imported)
-        .prop_map(|(versions, part_every, imported)| Round { versions, part_every, imported });
+    let round = (vec((0..SESSIONS, 0_u8..3), 0..40), 1_usize..20, imported, any::<bool>()).prop_map(
+        |(versions, part_every, imported, removes)| Round { versions, part_every, imported, removes },
+    );
     vec(round, 1..5)
 }
 
@@ -65,6 +68,7 @@ impl Model {
     fn publish(&mut self, round: &Round, at: Timestamp) -> BTreeMap<&'static str, Published> {
         let last: HashMap<u32, u8> = round.versions.iter().copied().collect();
         let mut days = BTreeMap::<_, Published>::new();
+        let seen: HashSet<u32> = last.keys().copied().collect();
         for (session, version) in last {
             let day = DAYS[session as usize % DAYS.len()];
             let published = days.entry(day).or_default();
@@ -78,13 +82,26 @@ impl Model {
             }
             self.sessions.insert(session, (version, at));
         }
-        if round.imported.is_none() {
-            self.walked.extend(days.keys().map(|day| (*day, at)));
-        }
         for (day, published) in &mut days {
-            let on_day = |session: &&u32| DAYS[**session as usize % DAYS.len()] == *day;
-            published.rows = self.sessions.keys().filter(on_day).count() as u64;
-            published.written = published.new + published.changed > 0;
+            let on_day = |session: &u32| DAYS[*session as usize % DAYS.len()] == *day;
+            let unseen: Vec<u32> = self
+                .sessions
+                .keys()
+                .copied()
+                .filter(|session| on_day(session) && !seen.contains(session))
+                .collect();
+            if round.imported.is_none() {
+                let count = unseen.len() as u64;
+                (published.vanished, published.missed) = if round.removes { (count, 0) } else { (0, count) };
+                if published.vanished > 0 {
+                    unseen.iter().for_each(|session| _ = self.sessions.remove(session));
+                }
+                if published.missed == 0 || self.walked.contains_key(day) {
+                    self.walked.insert(day, at);
+                }
+            }
+            published.rows = self.sessions.keys().filter(|session| on_day(session)).count() as u64;
+            published.written = published.new + published.changed + published.vanished > 0;
         }
         days
     }
@@ -112,7 +129,7 @@ proptest! {
             let hour = round.imported.unwrap_or(2 * nth as i64 + 1);
             let at = Timestamp::from_second(1_795_176_000 + 3600 * hour).unwrap();
             let seen = Seen { environment: Some("env_test".into()), at };
-            let mut stage = Stage::new(lake.clone(), &format!("run-{nth}"), None);
+            let mut stage = Stage::new(lake.clone(), &format!("run-{nth}"), &format!("run-{nth}"), None);
             for (place, version) in round.versions.iter().enumerate() {
                 let mut decoder = Decoder::default();
                 decoder.value(body(*version).as_bytes(), &seen).unwrap();
@@ -122,10 +139,12 @@ proptest! {
                 }
             }
             let mut expected = model.publish(round, at);
-            let walk = Origin::Walk(Walked { began: at, whole: true, alone: true });
+            // So few rows go without a word.
+            let vanished = if round.removes { Vanished::Guard } else { Vanished::Keep };
+            let walk = Origin::Walk(Walked { began: at, whole: true, alone: true, vanished });
             let origin = round.imported.map_or(walk, |_| Origin::Import(at));
             for date in stage.days() {
-                let published = stage.publish(date, origin).unwrap();
+                let published = Published { settled: Settled::default(), ..stage.publish(date, origin).unwrap() };
                 prop_assert_eq!(Some(published), expected.remove(date.to_string().as_str()), "{}", date);
             }
             prop_assert_eq!(expected.len(), 0);

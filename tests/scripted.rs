@@ -111,8 +111,17 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
-    /// Answers each request by what a function makes of it and its number.
+    /// Answers each request by what a function makes of it and its number. Who asks for the limits is told that there
+    /// are none to be told, and is not counted.
     pub(crate) fn serving(answer: impl FnMut(&Asked, usize) -> Answer + Send + 'static) -> Self {
+        Self::serving_with_limits(Answer::error(404, "Record not found", ""), answer)
+    }
+
+    /// As [`Scripted::serving`], with an answer for those who ask for the limits.
+    pub(crate) fn serving_with_limits(
+        limits: Answer,
+        answer: impl FnMut(&Asked, usize) -> Answer + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -124,9 +133,12 @@ impl Scripted {
                 if over.load(Ordering::SeqCst) {
                     return;
                 }
-                let (asked, answer) = (Arc::clone(&asked), Arc::clone(&answer));
+                let (asked, answer, limits) = (Arc::clone(&asked), Arc::clone(&answer), limits.clone());
                 thread::spawn(move || {
                     let serve = |request: Asked| {
+                        if request.target.ends_with("/rate-limits") {
+                            return limits.clone();
+                        }
                         let number = {
                             let mut asked = asked.lock().unwrap();
                             asked.push(request.clone());

@@ -1,5 +1,7 @@
 //! The key is in no output at any level, and what machines read is for machines.
 
+use std::fs;
+
 use serde_json::Value;
 use session_risk::sandbox::SandboxOptions;
 
@@ -17,7 +19,11 @@ fn assert_silent_about(key: &str, fetch: impl Fn(&Home) -> Invocation<'_>) {
     let secret = &key[key.len() - 16..];
     for format in ["text", "json"] {
         let home = Home::new();
-        let outcome = fetch(&home).key(key).args("-vvv --log-format").arg(format).run();
+        let outcome = fetch(&home)
+            .key(key)
+            .args("-vvv --summary summary.json --metrics-file metrics.prom --log-format")
+            .arg(format)
+            .run();
         outcome.assert_no_panic();
         let level = if format == "json" { "\"TRACE\"" } else { "TRACE" };
         assert!(outcome.stderr.contains(level), "it does not speak: {outcome:#?}");
@@ -25,7 +31,9 @@ fn assert_silent_about(key: &str, fetch: impl Fn(&Home) -> Invocation<'_>) {
             ("stdout".to_owned(), outcome.stdout.into_bytes()),
             ("stderr".to_owned(), outcome.stderr.into_bytes()),
         ];
-        for (place, bytes) in home.lake().files().into_iter().chain(said) {
+        let written = ["summary.json", "metrics.prom"]
+            .map(|name| (name.to_owned(), fs::read(home.path(name)).unwrap()));
+        for (place, bytes) in home.lake().files().into_iter().chain(said).chain(written) {
             assert!(!holds(&bytes, secret), "the key is in {place}");
         }
     }
@@ -113,6 +121,35 @@ fn every_line_for_machines_is_a_json_object() {
             outcome.stderr.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()),
             "{outcome:#?}"
         );
+    }
+}
+
+#[test]
+fn no_value_of_a_session_is_in_a_log_or_in_what_machines_watch() {
+    let home = Home::new();
+    let personal = |nth: u32, more: &str| {
+        let known = "\"ip-address\":\"192.0.2.1\"";
+        let told = format!(
+            "\"ip-address\":\"192.0.2.77\",\"user-agent\":\"Mozilla of Anna\",\"gps-latitude\":48.123456{more}"
+        );
+        session(&format!("iqse_{nth}"), "2026-11-20T10:00:00.000Z").replace(known, &told)
+    };
+    let odd = ",\"is-tor\":\"Anna said so\",\"new-signal\":\"Anna was here\"";
+    for resources in [vec![personal(1, "")], vec![personal(1, odd), personal(2, ",\"threat-level\":\"odd\"")]]
+    {
+        let api = Scripted::listing(resources);
+        let outcome = home
+            .fetch(&api)
+            .args("-vvv --full --summary summary.json --metrics-file metrics.prom")
+            .succeeds();
+        let lake = home.lake().files();
+        let watched = ["summary.json", "metrics.prom"].map(|name| fs::read(home.path(name)).unwrap());
+        let records = lake.iter().filter(|(name, _)| name.ends_with(".json")).map(|(_, bytes)| bytes.clone());
+        for bytes in watched.into_iter().chain(records).chain([outcome.stderr.into_bytes()]) {
+            for value in ["192.0.2.77", "Anna", "48.123456"] {
+                assert!(!holds(&bytes, value), "{value} is in {}", String::from_utf8_lossy(&bytes));
+            }
+        }
     }
 }
 

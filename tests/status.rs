@@ -28,10 +28,10 @@ fn a_status_tells_days_sessions_coverage_runs_and_requests() {
     let of = |name: &str| vpn[name].as_u64().unwrap();
     assert_eq!(of("known") + of("null"), 1_500);
     assert!(of("known") > 0 && of("absent") <= of("null"));
-    assert_eq!(status["requests"]["last_day"], json!(15));
+    assert_eq!(status["requests"]["last_day"], json!(15 + 1), "the pages, and the limit");
     assert_eq!(
         (&status["runs"][0]["requests"], &status["runs"][0]["command"]),
-        (&json!(15), &json!("fetch"))
+        (&json!(15 + 1), &json!("fetch"))
     );
     let shown = home.command("status --lake lake").succeeds().stdout;
     for words in ["1,500 in", "complete up to", "is_vpn", "holes        none"] {
@@ -138,7 +138,7 @@ fn a_summary_says_what_came_of_a_run_and_bears_the_schedulers_name() {
     let summary: Value = serde_json::from_slice(&fs::read(home.path("summary.json")).unwrap()).unwrap();
     assert_eq!(summary["run_id"], json!(id));
     assert_eq!((&summary["command"], &summary["status"]), (&json!("run"), &json!(0)));
-    assert_eq!((&summary["fetch"]["rows"], &summary["fetch"]["requests"]), (&json!(300), &json!(3)));
+    assert_eq!((&summary["fetch"]["rows"], &summary["fetch"]["requests"]), (&json!(300), &json!(3 + 1)));
     assert_eq!(summary["report"], json!({"status": 0, "reason": null}));
     assert!(home.lake().records("runs").contains_key(id));
     assert!(!summary.to_string().contains(api.key()));

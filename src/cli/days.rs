@@ -49,6 +49,9 @@ pub enum ValueError {
     /// No date.
     #[error("it is not a date of the form YYYY-MM-DD")]
     Date,
+    /// No date and no two of them.
+    #[error("it is not a date of the form YYYY-MM-DD, nor two as DATE..DATE with the earlier one first")]
+    Dates,
     /// No number of days.
     #[error("it is not a number of days such as 28d")]
     Days,
@@ -62,6 +65,16 @@ pub fn parse_date(text: &str) -> Result<Date, ValueError> {
     // jiff would take a date with a time too.
     let date = text.parse().ok().filter(|date: &Date| date.to_string() == text);
     date.ok_or(ValueError::Date)
+}
+
+/// Reads a date, or the first and the last of several: `2026-11-19..2026-11-20`.
+///
+/// # Errors
+/// [`ValueError::Dates`].
+pub fn parse_date_range(text: &str) -> Result<DayRange, ValueError> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let dates = parse_date(first).ok().zip(parse_date(last).ok());
+    dates.and_then(|(first, last)| DayRange::new(first, last).ok()).ok_or(ValueError::Dates)
 }
 
 /// Reads a number of days: `28d` or `28`, at least one.

@@ -15,7 +15,7 @@ use super::exit::{Exit, Usage};
 use super::fetch::Fetch;
 use super::report::ReportArgs;
 use super::scope::{report, terminal};
-use crate::export::Range;
+use crate::export::Asked;
 use crate::lake::{Error as LakeError, Lake};
 use crate::persona::pacing::Budget;
 use crate::persona::retry::Policy;
@@ -65,8 +65,7 @@ pub(super) fn run(
     let fetched = Fetch {
         location: &location,
         client: Arc::new(client),
-        range: Range::default(),
-        full: true,
+        asked: Asked { full: true, ..Asked::default() },
         walk: None,
         wait_lock: Duration::ZERO,
         settings: BTreeMap::from([("demo".to_owned(), "true".to_owned())]),

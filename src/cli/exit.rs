@@ -24,6 +24,8 @@ pub(super) enum Exit {
     Refused = 5,
     /// Another run holds the lake.
     Held = 6,
+    /// A person must decide: rows would vanish.
+    Undecided = 7,
 }
 
 impl From<Exit> for ExitCode {
@@ -83,6 +85,7 @@ pub(super) fn of_incomplete(incomplete: &export::Incomplete) -> Exit {
             Exit::Refused => Exit::Refused,
             _ => Exit::Incomplete,
         },
+        export::Incomplete::Doubtful(_) => Exit::Undecided,
         export::Incomplete::Stopped(_) | export::Incomplete::Quarantine { .. } => Exit::Incomplete,
     }
 }

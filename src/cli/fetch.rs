@@ -11,13 +11,13 @@ use tokio::runtime::Handle;
 
 use super::api::ApiArgs;
 use super::console::{Console, sentence};
-use super::days::{parse_date, parse_days};
+use super::days::{parse_date, parse_date_range, parse_days};
 use super::duration::parse_duration;
 use super::exit::{Exit, Usage, of_incomplete};
 use super::progress::Progress;
 use super::scheduler::{Part, SchedulerArgs};
 use super::signals::stop_asked;
-use crate::export::{self, ExportOptions, Limits, Range, Summary};
+use crate::export::{self, Asked, ExportOptions, Limits, MOST_SEGMENTS, Range, Summary};
 use crate::lake::Lake;
 use crate::persona::Client;
 use crate::range::DayRange;
@@ -56,6 +56,15 @@ pub(super) struct WalkArgs {
     /// How far behind the newest session days that may still change are walked again
     #[arg(long, value_name = "DAYS", default_value = "7d", value_parser = parse_days)]
     look_back: u32,
+    /// Walk so many of the sealed days again too, those that were walked longest ago
+    #[arg(long, value_name = "N", default_value = "0")]
+    refresh: u32,
+    /// Take what is not listed any more on these days for gone, however much it is
+    #[arg(long, value_name = "DATE[..DATE]", value_parser = parse_date_range)]
+    accept_vanished: Option<DayRange>,
+    /// Walks side by side, 1 to 8 [default: as many as the pace has use for]
+    #[arg(long, value_name = "N", value_parser = parse_segments)]
+    segments: Option<usize>,
     /// End in good order after so many requests
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_requests: Option<u64>,
@@ -65,6 +74,17 @@ pub(super) struct WalkArgs {
 }
 
 impl WalkArgs {
+    /// What an export is to go over.
+    pub(super) fn asked(&self, range: Range, full: bool) -> Asked {
+        Asked {
+            range,
+            full,
+            look_back_days: self.look_back,
+            refresh: self.refresh,
+            accept_vanished: self.accept_vanished,
+        }
+    }
+
     /// The limits, from now on; Ctrl-C and SIGTERM among them.
     fn limits(&self, runtime: &Handle) -> Limits {
         Limits {
@@ -96,8 +116,7 @@ impl LakeArgs {
 pub(super) struct Fetch<'a> {
     pub(super) location: &'a str,
     pub(super) client: Arc<Client>,
-    pub(super) range: Range,
-    pub(super) full: bool,
+    pub(super) asked: Asked,
     /// How far it goes; none to go on to the end.
     pub(super) walk: Option<&'a WalkArgs>,
     /// How long to wait for another run to end.
@@ -111,23 +130,15 @@ pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyho
     if let (Some(since), Some(until)) = (since, until) {
         DayRange::new(since, until).map_err(|error| Usage(error.to_string()))?;
     }
+    let asked = walk.asked(Range { since, until }, full);
     if dry_run {
-        return dry_run::run(
-            lake.location()?,
-            &api,
-            Range { since, until },
-            full,
-            walk.look_back,
-            runtime,
-            console,
-        );
+        return dry_run::run(lake.location()?, &api, asked, runtime, console);
     }
-    let settings = settings(lake.location()?, &api, &walk, Range { since, until }, full);
+    let settings = settings(lake.location()?, &api, &walk, asked);
     let fetch = Fetch {
         location: lake.location()?,
         client: api.client()?,
-        range: Range { since, until },
-        full,
+        asked,
         walk: Some(&walk),
         wait_lock: scheduler.wait_lock(),
         settings,
@@ -137,24 +148,23 @@ pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyho
     let span = watched.span();
     let _entered = span.enter();
     let fetched = Part::of(fetch.fetch(watched.run_id(), runtime, console), console);
-    watched.end(fetched.exit, &[("fetch", &fetched)])
+    watched.end(fetched.exit, &[("fetch", &fetched)], runtime)
 }
 
 /// What the run's record keeps of the settings: no key, nor where it lies.
-pub(super) fn settings(
-    lake: &str,
-    api: &ApiArgs,
-    walk: &WalkArgs,
-    range: Range,
-    full: bool,
-) -> BTreeMap<String, String> {
+pub(super) fn settings(lake: &str, api: &ApiArgs, walk: &WalkArgs, asked: Asked) -> BTreeMap<String, String> {
+    let Asked { range, full, look_back_days, refresh, accept_vanished } = asked;
     let date = |date: Option<Date>| date.map(|date| date.to_string());
+    let days = accept_vanished.map(|days| format!("{}..{}", days.since(), days.until()));
     [
         ("lake", Some(lake.to_owned())),
         ("base-url", Some(api.base_url.clone())),
         ("reserve", Some(api.reserve.to_string())),
         ("max-rate", api.max_rate.map(|rate| rate.to_string())),
-        ("look-back", Some(format!("{}d", walk.look_back))),
+        ("look-back", Some(format!("{look_back_days}d"))),
+        ("refresh", Some(refresh.to_string())),
+        ("accept-vanished", days),
+        ("segments", walk.segments.map(|segments| segments.to_string())),
         ("max-requests", walk.max_requests.map(|most| most.to_string())),
         ("since", date(range.since)),
         ("until", date(range.until)),
@@ -168,13 +178,12 @@ pub(super) fn settings(
 impl Fetch<'_> {
     /// Exports and says what came of it.
     pub(super) fn fetch(self, run_id: &str, runtime: &Handle, console: &Console) -> anyhow::Result<Part> {
-        let Self { location, client, range, full, walk, wait_lock, settings, api_version } = self;
+        let Self { location, client, asked, walk, wait_lock, settings, api_version } = self;
         let lake = Lake::create(location, runtime)?;
         let options = ExportOptions {
             run_id: run_id.to_owned(),
-            range,
-            full,
-            look_back_days: walk.map_or(0, |walk| walk.look_back),
+            asked,
+            segments: walk.map_or(Some(1), |walk| walk.segments),
             wait_lock,
             limits: walk.map(|walk| walk.limits(runtime)).unwrap_or_default(),
             settings,
@@ -207,6 +216,18 @@ fn told(summary: &Summary, location: &str) -> String {
         HumanCount(record.counts.changed),
         HumanCount(record.counts.days_written),
     );
+    if record.counts.vanished > 0 {
+        told.push_str(&format!(
+            "; {} vanished from the API and were removed",
+            HumanCount(record.counts.vanished)
+        ));
+    }
+    if let Some((oldest, _)) = summary.late.last_key_value() {
+        let rows = HumanCount(summary.late.values().sum());
+        told.push_str(&format!(
+            "; {rows} had changed behind the look-back, all of which --look-back {oldest}d would have caught"
+        ));
+    }
     if record.retries > 0 {
         told.push_str(&format!(" ({} requests had to be repeated)", HumanCount(record.retries)));
     }
@@ -214,4 +235,9 @@ fn told(summary: &Summary, location: &str) -> String {
         told.push_str(&format!("; {} sessions could not be read", HumanCount(record.counts.quarantined)));
     }
     told
+}
+
+fn parse_segments(text: &str) -> Result<usize, String> {
+    let segments = text.parse().ok().filter(|segments| (1..=MOST_SEGMENTS).contains(segments));
+    segments.ok_or_else(|| format!("it is not a number from 1 to {MOST_SEGMENTS}"))
 }

@@ -51,7 +51,7 @@ pub(super) fn run(args: ImportArgs, runtime: &Handle, console: &Console) -> anyh
         settings: BTreeMap::from([("lake".to_owned(), location.to_owned())]),
     };
     let imported = Part::of(import(&options, location, runtime, console), console);
-    watched.end(imported.exit, &[("import", &imported)])
+    watched.end(imported.exit, &[("import", &imported)], runtime)
 }
 
 fn import(

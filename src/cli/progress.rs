@@ -7,7 +7,7 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 
 use super::console::Console;
 use crate::export::{Standing, Watch};
-use crate::persona::Client;
+use crate::persona::{Allowance, Client};
 use crate::range::utc_date;
 
 /// Where there is no terminal, so often.
@@ -46,16 +46,18 @@ impl Progress {
     fn words(&self, standing: Standing) -> String {
         let seconds = self.began.elapsed().as_secs_f64().max(0.001);
         let rate = standing.rows as f64 / seconds;
-        let (left, a_window) = self.client.budget();
+        let Allowance { limit, left, pace } = self.client.allowance();
         let mut words = Vec::new();
         if let Some((_, oldest)) = standing.reached {
             words.push(format!("back to {}", utc_date(oldest)));
         }
         words.push(format!("{} sessions", HumanCount(standing.rows)));
         words.push(format!("{}/s", HumanCount(rate as u64)));
-        words.push(match left {
-            Some(left) => format!("budget {} left", HumanCount(left.into())),
-            None => format!("at most {a_window:.0} requests a minute"),
+        words.push(match (left, limit) {
+            (Some(left), Some(limit)) => {
+                format!("{} of {} requests a minute left", HumanCount(left.into()), HumanCount(limit.into()))
+            }
+            _ => format!("at most {pace:.0} requests a minute"),
         });
         if let Some(to_go) = time_to_go(standing, rate) {
             words.push(format!("about {} to go", HumanDuration(to_go)));

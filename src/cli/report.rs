@@ -276,10 +276,15 @@ pub(super) fn sent(written: io::Result<()>) -> Result<(), ReportError> {
 
 /// Puts a whole file in place, so that nobody reads half of one.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_by(path, |partial| fs::write(partial, bytes))
+}
+
+/// Puts a file in place once it is written to its end.
+pub(super) fn replace_by(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".partial");
     let partial = path.with_file_name(name);
-    let placed = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path));
+    let placed = write(&partial).and_then(|()| fs::rename(&partial, path));
     placed.inspect_err(|_| drop(fs::remove_file(&partial)))
 }

@@ -41,14 +41,14 @@ pub(super) fn run(
     let location = lake.location()?;
     let (options, days) = report_args.into_options(terminal(), Timestamp::now())?;
     options.prepare()?;
+    let asked = walk.asked(Range::default(), false);
     let fetch = Fetch {
         location,
         client: api.client()?,
-        range: Range::default(),
-        full: false,
+        asked,
         walk: Some(&walk),
         wait_lock: scheduler.wait_lock(),
-        settings: settings(location, &api, &walk, Range::default(), false),
+        settings: settings(location, &api, &walk, asked),
         api_version: api.persona_version.clone(),
     };
     let watched = scheduler.begin("run", location)?;
@@ -68,7 +68,7 @@ pub(super) fn run(
         "session-risk: fetch ended with {}, report with {}",
         statuses.0 as u8, statuses.1 as u8
     ));
-    watched.end(worse(statuses.0, statuses.1), &[("fetch", &fetched), ("report", &reported)])
+    watched.end(worse(statuses.0, statuses.1), &[("fetch", &fetched), ("report", &reported)], runtime)
 }
 
 /// The fetch's failure counts first, as the report cannot be better than what it reads.

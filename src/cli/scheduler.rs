@@ -1,4 +1,4 @@
-//! What a scheduler asks of a run: a name of its own, and a summary that a program can read.
+//! What a scheduler asks of a run: a name of its own, a summary that a program can read, metrics.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,12 +6,14 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::runtime::Handle;
 
 use super::console::{Console, sentence};
 use super::duration::parse_duration;
 use super::exit::{self, Exit, Usage};
-use super::report::replace;
-use crate::lake::RunRecord;
+use super::metrics::{self, Held};
+use super::report::{replace, replace_by};
+use crate::lake::{Lake, Overview, RunRecord};
 
 /// The version of the summary: additions keep it, anything else raises it.
 const VERSION: u32 = 1;
@@ -29,6 +31,10 @@ pub(super) struct SchedulerArgs {
     /// Wait so long for another run that holds the lake to end, such as 10m
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     wait_lock: Option<Duration>,
+    /// Write metrics of the run and the lake into this file, for the textfile collector of Prometheus's node-exporter;
+    /// its name ends in .prom
+    #[arg(long, value_name = "FILE", value_parser = parse_metrics_file)]
+    metrics_file: Option<PathBuf>,
 }
 
 /// A run that a scheduler may watch, from its first step on.
@@ -36,7 +42,9 @@ pub(super) struct SchedulerArgs {
 pub(super) struct Watched {
     command: &'static str,
     run_id: String,
+    lake: String,
     summary: Option<PathBuf>,
+    metrics_file: Option<PathBuf>,
     began_at: Timestamp,
 }
 
@@ -74,34 +82,19 @@ impl SchedulerArgs {
         self.wait_lock.unwrap_or_default()
     }
 
-    /// Begins a run: before any slow work it is known that the summary can be written, and takes nothing's place but an
+    /// Begins a run: before any slow work it is known that its files can be written, and take nothing's place but an
     /// earlier one's.
     pub(super) fn begin(self, command: &'static str, lake: &str) -> Result<Watched, Usage> {
-        let Self { run_id, summary, wait_lock: _ } = self;
-        if let Some(path) = &summary {
-            if path.exists() && !path.is_file() && !path.is_dir() {
-                return Err(Usage(format!(
-                    "the summary {} cannot be written: it is no ordinary file",
-                    path.display()
-                )));
-            }
-            if is_within(path, Path::new(lake)) {
-                return Err(Usage(format!(
-                    "the summary {} would lie in the lake; name another place",
-                    path.display()
-                )));
-            }
-            let folder =
-                path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            if path.is_dir() || !folder.is_dir() {
-                let what = if path.is_dir() { "it is a folder" } else { "its folder does not exist" };
-                return Err(Usage(format!("the summary {} cannot be written: {what}", path.display())));
-            }
+        let Self { run_id, summary, wait_lock: _, metrics_file } = self;
+        for (what, path) in [("the summary", &summary), ("the metrics file", &metrics_file)] {
+            path.as_ref().map_or(Ok(()), |path| check_place(what, path, Path::new(lake)))?;
         }
         Ok(Watched {
             command,
             run_id: run_id.unwrap_or_else(new_run_id),
+            lake: lake.to_owned(),
             summary,
+            metrics_file,
             began_at: Timestamp::now(),
         })
     }
@@ -118,26 +111,54 @@ impl Watched {
         &self.run_id
     }
 
-    /// Writes the summary, if one was asked for. `parts` go by the names of the commands.
-    pub(super) fn end(&self, status: Exit, parts: &[(&str, &Part)]) -> anyhow::Result<Exit> {
-        let Some(path) = &self.summary else { return Ok(status) };
+    /// Writes the summary and the metrics, where they were asked for. `parts` go by the names of the commands.
+    pub(super) fn end(
+        &self,
+        status: Exit,
+        parts: &[(&str, &Part)],
+        runtime: &Handle,
+    ) -> anyhow::Result<Exit> {
+        let ended_at = Timestamp::now();
         let part = |name: &str| parts.iter().find(|(found, _)| *found == name).map(|(_, part)| *part);
-        let summary = Summary {
-            version: VERSION,
-            command: self.command,
-            run_id: &self.run_id,
-            began_at: self.began_at,
-            ended_at: Timestamp::now(),
-            status,
-            fetch: part("fetch"),
-            import: part("import"),
-            report: part("report"),
-        };
-        let mut json = serde_json::to_vec_pretty(&summary)?;
-        json.push(b'\n');
-        replace(path, &json)
-            .map_err(|error| anyhow::anyhow!("the summary {} cannot be written ({error})", path.display()))?;
+        if let Some(path) = &self.metrics_file {
+            let record = parts.iter().find_map(|(_, part)| part.record.as_ref());
+            let text = metrics::exposition(
+                &metrics::Run {
+                    command: self.command,
+                    lake: &self.lake,
+                    began_at: self.began_at,
+                    ended_at,
+                    status,
+                    record,
+                },
+                self.held(runtime).as_ref(),
+            );
+            placed("the metrics file", path, replace_by(path, |partial| write_for_all(partial, &text)))?;
+        }
+        if let Some(path) = &self.summary {
+            let summary = Summary {
+                version: VERSION,
+                command: self.command,
+                run_id: &self.run_id,
+                began_at: self.began_at,
+                ended_at,
+                status,
+                fetch: part("fetch"),
+                import: part("import"),
+                report: part("report"),
+            };
+            let mut json = serde_json::to_vec_pretty(&summary)?;
+            json.push(b'\n');
+            placed("the summary", path, replace(path, &json))?;
+        }
         Ok(status)
+    }
+
+    /// What the lake holds after the run. Why it cannot be read was told by the run that failed of it.
+    fn held(&self, runtime: &Handle) -> Option<Held> {
+        let lake = Lake::open(&self.lake, runtime).ok()?;
+        let (manifest, runs) = (lake.manifest().ok()?, lake.runs().ok()?);
+        Some(Held { overview: Overview::of(&manifest, &runs, Timestamp::now()), runs })
     }
 }
 
@@ -154,6 +175,37 @@ impl Part {
     pub(super) fn ended(exit: Exit) -> Self {
         Self { exit, reason: None, record: None }
     }
+}
+
+fn placed(what: &str, path: &Path, result: std::io::Result<()>) -> anyhow::Result<()> {
+    result.map_err(|error| anyhow::anyhow!("{what} {} cannot be written ({error})", path.display()))
+}
+
+/// Writes for the collector, which runs as somebody else: there is nothing personal in it.
+fn write_for_all(path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::write(path, text)?;
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    Ok(())
+}
+
+/// Whether a file can be put there, in place of nothing but an earlier one.
+fn check_place(what: &str, path: &Path, lake: &Path) -> Result<(), Usage> {
+    let place = path.display();
+    if is_within(path, lake) {
+        return Err(Usage(format!("{what} {place} would lie in the lake; name another place")));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let reason = if path.is_dir() {
+        "it is a folder"
+    } else if path.exists() && !path.is_file() {
+        "it is no ordinary file"
+    } else if !folder.is_dir() {
+        "its folder does not exist"
+    } else {
+        return Ok(());
+    };
+    Err(Usage(format!("{what} {place} cannot be written: {reason}")))
 }
 
 /// Whether the path lies in a folder that exists, however both are written.
@@ -185,6 +237,15 @@ fn parse_run_id(text: &str) -> Result<String, String> {
     } else {
         Err("a run id has at most 128 letters, digits and . _ : + @ - and does not begin with a sign"
             .to_owned())
+    }
+}
+
+/// The collector reads no other files, and says nothing of those that it passes over.
+fn parse_metrics_file(text: &str) -> Result<PathBuf, String> {
+    if text.ends_with(".prom") {
+        Ok(text.into())
+    } else {
+        Err("its name must end in .prom: node-exporter reads no other files".to_owned())
     }
 }
 

@@ -13,7 +13,7 @@ use super::console::Console;
 use super::duration::parse_duration;
 use super::exit::Exit;
 use super::fetch::LakeArgs;
-use crate::lake::{LOOK_BACK_DAYS, Lake, Overview, RunRecord};
+use crate::lake::{LOOK_BACK_DAYS, Lake, Overview, RunRecord, SignalsRecord};
 use crate::report::text::{columns, count, percent, spans, visible};
 
 /// The version of the JSON: additions keep it, anything else raises it.
@@ -50,6 +50,7 @@ struct Document<'a> {
     #[serde(flatten)]
     overview: &'a Overview,
     runs: &'a [RunRecord],
+    signals: &'a SignalsRecord,
 }
 
 pub(super) fn run(
@@ -66,7 +67,8 @@ pub(super) fn run(
     let runs = &runs[runs.len().saturating_sub(RUNS)..];
     match format {
         StatusFormat::Json => {
-            let document = Document { version: VERSION, lake: location, overview: &overview, runs };
+            let (version, signals) = (VERSION, &lake.signals()?);
+            let document = Document { version, lake: location, overview: &overview, runs, signals };
             serde_json::to_writer_pretty(&mut *stdout, &document).map_err(std::io::Error::from)?;
             writeln!(stdout)?;
         }

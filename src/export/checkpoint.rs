@@ -6,28 +6,28 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::plan::Span;
-use super::{ExportOptions, Range};
+use super::Range;
+use super::plan::{Asked, Span};
 use crate::lake::stage::StageState;
 use crate::lake::{self, Lake};
+use crate::persona::Place;
 
 /// The version of checkpoints; others are dropped.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// A walk in the middle of its way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
     pub(super) version: u32,
-    /// The run whose staging folder holds the parts.
-    pub(super) run_id: String,
-    pub(super) environment: Option<String>,
+    /// The folder under staging that holds the parts, and this.
+    pub(super) folder: String,
     pub(super) range: Range,
     /// What the walk is to go over.
     pub(super) span: Span,
     /// When the walk began, by the server's clock.
     pub(super) began: Timestamp,
-    /// The next page begins after this id.
-    pub(super) cursor: String,
+    /// Where the next page begins.
+    pub(super) place: Place,
     /// The newest and oldest `created_at` so far, in milliseconds since 1970.
     pub(super) newest_ms: Option<i64>,
     pub(super) oldest_ms: Option<i64>,
@@ -35,47 +35,41 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    pub(super) fn new(options: &ExportOptions, span: Span, began: Timestamp, cursor: String) -> Self {
-        Self {
-            version: VERSION,
-            run_id: options.run_id.clone(),
-            environment: None,
-            range: options.range,
-            span,
-            began,
-            cursor,
-            newest_ms: None,
-            oldest_ms: None,
-            stage: StageState::default(),
-        }
-    }
+    /// The version that is written.
+    pub(super) const VERSION: u32 = VERSION;
 }
 
 /// Whether there is a checkpoint for an export of this range. Whether its parts are whole is seen when it is used.
 pub(super) fn is_left(lake: &Lake, range: Range) -> Result<bool, lake::Error> {
-    let left = |run_id: String| lake.read_checkpoint::<Checkpoint>(&run_id);
+    let left = |folder: String| lake.read_checkpoint::<Checkpoint>(&folder);
     Ok(lake
-        .staged_runs()?
+        .staged_folders()?
         .into_iter()
         .filter_map(left)
         .any(|left| left.version == VERSION && left.range == range))
 }
 
-/// The checkpoint that this export can go on from. Whatever else lies in staging is of no more use and deleted.
-pub(super) fn find(lake: &Lake, options: &ExportOptions) -> Result<Option<Checkpoint>, lake::Error> {
-    let mut usable: Option<Checkpoint> = None;
-    for run_id in lake.staged_runs()? {
-        let found: Option<Checkpoint> = lake.read_checkpoint(&run_id);
+/// The checkpoints that this export can go on from, those of the newest walks first. Whatever else lies in staging is
+/// of no more use and deleted.
+pub(super) fn find(lake: &Lake, asked: &Asked) -> Result<Vec<Checkpoint>, lake::Error> {
+    let mut found = Vec::new();
+    for folder in lake.staged_folders()? {
         let fits = |left: &Checkpoint| {
-            left.version == VERSION && left.run_id == run_id && left.range == options.range && !options.full
+            left.version == VERSION && left.folder == folder && left.range == asked.range && !asked.full
         };
-        match found.filter(fits).filter(|left| lake.has_parts(&run_id, &left.stage)) {
-            Some(left) if usable.as_ref().is_none_or(|other| other.began < left.began) => {
-                if let Some(other) = usable.replace(left) {
-                    lake.clear_staging(&other.run_id)?;
-                }
-            }
-            _ => lake.clear_staging(&run_id)?,
+        match lake.read_checkpoint(&folder).filter(fits) {
+            Some(left) if lake.has_parts(&folder, &left.stage) => found.push(left),
+            _ => lake.clear_staging(&folder)?,
+        }
+    }
+    found.sort_by_key(|left| std::cmp::Reverse(left.began));
+    let mut usable: Vec<Checkpoint> = Vec::new();
+    for left in found {
+        // Two walks over the same days would each take the other's sessions for vanished ones.
+        if usable.iter().any(|other| other.span.overlaps(left.span)) {
+            lake.clear_staging(&left.folder)?;
+        } else {
+            usable.push(left);
         }
     }
     Ok(usable)

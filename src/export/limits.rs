@@ -18,6 +18,9 @@ pub enum Stop {
     /// It has sent as many requests as it may.
     #[error("it has sent as many requests as --max-requests allows; run again to go on")]
     Requests,
+    /// Another walk of the same run ended early; its reason is the one to tell.
+    #[error("another of its walks could not go on; run again to go on")]
+    Another,
 }
 
 /// When an export is to stop, whatever is left to walk.
@@ -43,15 +46,6 @@ impl Limits {
         if self.max_requests.is_some_and(|most| client.counters().requests() >= most) {
             return Stop::Requests;
         }
-        let asked = async {
-            if let Some(mut asked) = self.asked.clone()
-                && asked.wait_for(|asked| *asked).await.is_ok()
-            {
-                return;
-            }
-            // Nobody, or nobody any more.
-            std::future::pending().await
-        };
         let deadline = async {
             match self.deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
@@ -59,8 +53,18 @@ impl Limits {
             }
         };
         tokio::select! {
-            () = asked => Stop::Asked,
+            () = becomes_true(self.asked.clone()) => Stop::Asked,
             () = deadline => Stop::Deadline,
         }
     }
+}
+
+/// Never comes back where nobody says so, or nobody is there any more to say it.
+pub(super) async fn becomes_true(said: Option<watch::Receiver<bool>>) {
+    if let Some(mut said) = said
+        && said.wait_for(|said| *said).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }

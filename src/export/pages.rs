@@ -10,11 +10,11 @@ use std::sync::mpsc::SyncSender;
 
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc, watch};
 
-use super::limits::{Limits, Stop};
+use super::limits::{Limits, Stop, becomes_true};
 use super::{Error, Incomplete};
-use crate::persona::{self, Client, Cursor, Page};
+use crate::persona::{self, Client, Page, Place};
 use crate::session::{DecodeError, Decoded, Decoder, PageFacts, Seen};
 
 /// Pages between network and decode: few, as those behind the last one that is wanted were asked for in vain.
@@ -31,7 +31,7 @@ pub(super) struct Chunk {
     pub(super) newest_ms: Option<i64>,
     pub(super) oldest_ms: Option<i64>,
     /// Where the page after them begins; none after the last page.
-    pub(super) next: Option<Cursor>,
+    pub(super) next: Option<Place>,
     /// The server's clock at the first of them.
     pub(super) server_time: Timestamp,
     pub(super) environment: Option<String>,
@@ -43,6 +43,10 @@ pub(super) enum End {
     Bottom,
     /// Far enough: whatever follows was not asked for.
     Enough,
+    /// It began somewhere else than it was to.
+    Astray,
+    /// Worth to be shared with other walks; it goes on below.
+    Large,
     /// No further page could be had.
     Broken(Halt),
 }
@@ -72,21 +76,39 @@ impl From<Halt> for Incomplete {
     }
 }
 
+/// What the network's side goes by.
+pub(super) struct Sending {
+    pub(super) client: Arc<Client>,
+    pub(super) limits: Limits,
+    /// Becomes true once another walk of the run has ended early.
+    pub(super) halted: watch::Receiver<bool>,
+    /// A permit for each page that may be asked for before the last one is kept.
+    pub(super) unsaved: Arc<Semaphore>,
+}
+
 /// The network's side: pages into the channel until they end, fail, are to stop, or nobody wants them any more.
 pub(super) async fn send_pages(
-    client: Arc<Client>,
-    limits: Limits,
-    start: Option<Cursor>,
+    sending: Sending,
+    start: Option<Place>,
     sender: mpsc::Sender<Result<Page, Halt>>,
 ) {
+    let Sending { client, limits, halted, unsaved } = sending;
     let hasher = RandomState::new();
-    let mut followed: HashSet<u64> = start.iter().map(|cursor| hasher.hash_one(cursor)).collect();
+    let mut followed: HashSet<u64> = start.iter().map(|place| hasher.hash_one(&place.cursor)).collect();
     let mut pages = pin!(client.pages(start));
     loop {
+        let next = async {
+            // Never closed as long as the walk goes on.
+            if let Ok(permit) = unsaved.acquire().await {
+                permit.forget();
+            }
+            pages.try_next().await
+        };
         let page = tokio::select! {
             biased;
             stop = limits.reached(&client) => Err(Halt::Stopped(stop)),
-            page = pages.try_next() => page.map_err(Halt::Api),
+            () = becomes_true(Some(halted.clone())) => Err(Halt::Stopped(Stop::Another)),
+            page = next => page.map_err(Halt::Api),
         };
         let page = match page {
             Ok(Some(page)) => page,
@@ -97,8 +119,12 @@ pub(super) async fn send_pages(
                 return;
             }
         };
-        let seen_before =
-            page.next.as_ref().filter(|cursor| !followed.insert(hasher.hash_one(cursor))).cloned();
+        if page.stepped_back {
+            // What was followed before may come again.
+            followed.clear();
+        }
+        let next = page.next.as_ref().map(|place| place.cursor.clone());
+        let seen_before = next.filter(|cursor| !followed.insert(hasher.hash_one(cursor)));
         if sender.send(Ok(page)).await.is_err() {
             return;
         }
@@ -110,15 +136,25 @@ pub(super) async fn send_pages(
     }
 }
 
-/// The decoder's side: pages into chunks, as large as pages wait for it, until one is older than `enough_below`
-/// (milliseconds since 1970) throughout. Decided here and not by the writer, so that no request is spent on pages
-/// that wait behind the last.
+/// How far the decoder's side goes; moments are in milliseconds since 1970. Decided there and not by the writer, so
+/// that no request is spent on pages that wait behind the last.
+pub(super) struct Bounds<'a> {
+    /// A page that is older than this throughout is the last.
+    pub(super) enough_below: i64,
+    /// The first session is no newer than this, or the walk began somewhere else than it was to.
+    pub(super) begins_below: Option<i64>,
+    /// Whether it is worth to be shared with other walks, asked after so many pages.
+    pub(super) is_large: Option<(u64, &'a (dyn Fn() -> bool + Sync))>,
+}
+
+/// The decoder's side: pages into chunks, as large as pages wait for it, until one is beyond a bound.
 pub(super) fn decode_pages(
     mut pages: mpsc::Receiver<Result<Page, Halt>>,
-    enough_below: i64,
+    mut bounds: Bounds<'_>,
     chunks: &SyncSender<Chunk>,
 ) -> Result<End, Error> {
     let mut decoder = Decoder::default();
+    let mut read = 0;
     loop {
         let mut page = match pages.blocking_recv() {
             Some(Ok(page)) => page,
@@ -131,12 +167,21 @@ pub(super) fn decode_pages(
             // The client has checked it, and hands it on as bytes.
             let text = std::str::from_utf8(&page.body).map_err(|_| DecodeError::NotText)?;
             let facts = decoder.resources(page.resources.iter().map(|at| &text[at.clone()]), &seen);
+            if let Some(newest) = facts.newest_ms
+                && bounds.begins_below.take().is_some_and(|below| newest > below)
+            {
+                return Ok(End::Astray);
+            }
             chunk.add(facts, page.next);
+            read += 1;
             if chunk.next.is_none() {
                 break Some(End::Bottom);
             }
-            if facts.newest_ms.is_some_and(|newest| newest < enough_below) {
+            if facts.newest_ms.is_some_and(|newest| newest < bounds.enough_below) {
                 break Some(End::Enough);
+            }
+            if bounds.is_large.is_some_and(|(after, is_large)| read == after && is_large()) {
+                break Some(End::Large);
             }
             if decoder.rows() >= CHUNK_ROWS {
                 break None;
@@ -170,7 +215,7 @@ impl Chunk {
         }
     }
 
-    fn add(&mut self, facts: PageFacts, next: Option<Cursor>) {
+    fn add(&mut self, facts: PageFacts, next: Option<Place>) {
         self.pages += 1;
         self.newest_ms = self.newest_ms.max(facts.newest_ms);
         self.oldest_ms = [self.oldest_ms, facts.oldest_ms].into_iter().flatten().min();

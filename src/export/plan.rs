@@ -7,8 +7,9 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use super::Range;
-use crate::lake::Manifest;
-use crate::range::{day_end, day_start, utc_date};
+use super::doubt::accepts;
+use crate::lake::{DayRecord, Manifest};
+use crate::range::{DayRange, day_end, day_start, utc_date};
 
 /// Two stretches with fewer sessions between them are walked as one: to begin anew costs a page too.
 const JOINED_ROWS: u64 = 300;
@@ -22,21 +23,26 @@ pub(super) struct Span {
     pub(super) until: Option<Timestamp>,
 }
 
-/// What was asked for.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
-    /// Only these days.
-    pub(super) range: Range,
-    /// All of them, whatever was walked before.
-    pub(super) full: bool,
+/// What an export is asked to go over.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked {
+    /// Only sessions of these days; none for everything there is.
+    pub range: Range,
+    /// All of them, whatever was walked before and whatever an interrupted run left.
+    pub full: bool,
     /// Days behind the watermark within which covered days that are still open are walked again.
-    pub(super) look_back_days: u32,
-    /// Days that a walk of this very run, begun then, went over are not walked again.
-    pub(super) checked_since: Option<Timestamp>,
+    pub look_back_days: u32,
+    /// So many of the sealed days too, those that were walked longest ago.
+    pub refresh: u32,
+    /// These days too: what vanished there is gone for good, however much it is.
+    pub accept_vanished: Option<DayRange>,
 }
 
-/// The stretches to walk, newest first: what was never walked, what is new, and the open days of the look-back.
-pub(super) fn plan(asked: Asked, manifest: &Manifest) -> Vec<Span> {
+/// The stretches to walk, newest first: what was never walked, what is new, the open days of the look-back, and the
+/// days that were asked for.
+///
+/// Days that a walk of this very run went over, begun at `checked_since` or later, are not walked again.
+pub(super) fn plan(asked: Asked, manifest: &Manifest, checked_since: Option<Timestamp>) -> Vec<Span> {
     let Asked { range, full, .. } = asked;
     let until = range.until.map(day_end);
     let since = range.since.map(day_start);
@@ -46,19 +52,25 @@ pub(super) fn plan(asked: Asked, manifest: &Manifest) -> Vec<Span> {
     // Nothing older than the lowest day that was ever asked for is fetched unasked.
     let from = since.or_else(|| manifest.lake.first_day.map(day_start));
     let mut spans = holes(manifest, Span { from, until });
-    spans.extend(open_days(asked, manifest).filter_map(|span| span.within(from, until)));
+    let is_due = |day: &&DayRecord| checked_since.is_none_or(|since| day.checked_at < since);
+    let due: Vec<&DayRecord> = manifest.days.values().filter(is_due).collect();
+    let again = open_days(asked, manifest, &due)
+        .chain(longest_ago(asked, &due))
+        .chain(due.iter().map(|day| day.date).filter(|date| accepts(asked.accept_vanished, *date)));
+    spans.extend(again.filter_map(|date| Span::of_day(date).within(from, until)));
     joined(spans, manifest)
 }
 
-/// The parts of a stretch that no walk went over.
+/// The parts of a stretch that no walk went over, by whole days: a day that is put together from two walks would never
+/// be sealed, nor lose a session that vanished.
 fn holes(manifest: &Manifest, all: Span) -> Vec<Span> {
     let mut holes = Vec::new();
     // Where the next hole would begin; none until the first walk, if nothing bounds it.
     let mut from = all.from;
     for covered in &manifest.lake.covered {
-        if let Some(begins) = covered.from {
-            let hole = Span { from, until: Some(begins) };
-            holes.extend(hole.within(all.from, all.until).filter(|_| from.is_none_or(|from| from < begins)));
+        if let Some(begins) = covered.from.filter(|begins| from.is_none_or(|from| from < *begins)) {
+            let hole = Span { from, until: Some(begins) }.by_days();
+            holes.extend(hole.within(all.from, all.until));
         }
         from = from.max(Some(covered.until));
     }
@@ -67,15 +79,19 @@ fn holes(manifest: &Manifest, all: Span) -> Vec<Span> {
 }
 
 /// The days that were walked and may still change, within the look-back.
-fn open_days(asked: Asked, manifest: &Manifest) -> impl Iterator<Item = Span> {
+fn open_days(asked: Asked, manifest: &Manifest, due: &[&DayRecord]) -> impl Iterator<Item = Date> {
     let back = i64::from(asked.look_back_days);
     let first = manifest.lake.watermark.map(|mark| utc_date(mark).saturating_sub(back.days()));
-    let is_due = move |date: Date| first.is_some_and(|first| first <= date);
-    let open = manifest.days.values().filter(move |day| {
-        let is_fresh = asked.checked_since.is_some_and(|since| day.checked_at >= since);
-        !day.sealed && is_due(day.date) && !is_fresh
-    });
-    open.map(|day| Span { from: Some(day_start(day.date)), until: Some(day_end(day.date)) })
+    let is_within = move |date: Date| first.is_some_and(|first| first <= date);
+    due.iter().filter(move |day| !day.sealed && is_within(day.date)).map(|day| day.date)
+}
+
+/// The sealed days that were walked longest ago.
+fn longest_ago(asked: Asked, due: &[&DayRecord]) -> impl Iterator<Item = Date> {
+    let sealed = due.iter().filter(|day| day.sealed && day.rows > 0);
+    let mut sealed: Vec<_> = sealed.map(|day| (day.checked_at, day.date)).collect();
+    sealed.sort_unstable();
+    sealed.into_iter().take(asked.refresh as usize).map(|(_, date)| date)
 }
 
 /// Newest first, and as one what overlaps or has next to nothing in between.
@@ -104,6 +120,39 @@ fn between(older: &Span, newer: &Span, manifest: &Manifest) -> u64 {
 }
 
 impl Span {
+    fn of_day(date: Date) -> Self {
+        Self { from: Some(day_start(date)), until: Some(day_end(date)) }
+    }
+
+    /// The days that the stretch touches, the first and the last; open where the stretch is.
+    pub(super) fn days(self) -> (Option<Date>, Option<Date>) {
+        // The end is excluded.
+        let last = |until: Timestamp| utc_date(until.saturating_sub(1.millisecond()).unwrap_or(until));
+        (self.from.map(utc_date), self.until.map(last))
+    }
+
+    /// The days whose sessions a walk over it keeps, where only some are asked for; none for all.
+    pub(super) fn kept_days(self, range: Range) -> Option<DayRange> {
+        let (first, last) = self.days();
+        if (first, last, range) == (None, None, Range::default()) {
+            return None;
+        }
+        let since = first.max(range.since).unwrap_or(Date::MIN);
+        let until = last.into_iter().chain(range.until).min().unwrap_or(Date::MAX);
+        DayRange::new(since, until.max(since)).ok()
+    }
+
+    /// Whether they have a moment in common.
+    pub(super) fn overlaps(self, other: Self) -> bool {
+        self.within(other.from, other.until).is_some()
+    }
+
+    /// From the beginning of its first day to the end of its last.
+    fn by_days(self) -> Self {
+        let (first, last) = self.days();
+        Self { from: first.map(day_start), until: last.map(day_end) }
+    }
+
     /// The part that lies between two moments, if any.
     fn within(self, from: Option<Timestamp>, until: Option<Timestamp>) -> Option<Self> {
         let until = [self.until, until].into_iter().flatten().min();
@@ -117,7 +166,7 @@ impl Span {
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests {
     use super::*;
-    use crate::lake::{DayRecord, Interval, LakeRecord};
+    use crate::lake::{Interval, LakeRecord};
 
     fn at(text: &str) -> Timestamp {
         text.parse().or_else(|_| format!("{text}T00:00:00Z").parse()).unwrap()
@@ -163,18 +212,18 @@ mod tests {
     }
 
     fn asked() -> Asked {
-        Asked { range: Range::default(), full: false, look_back_days: 7, checked_since: None }
+        Asked { look_back_days: 7, ..Asked::default() }
     }
 
     const NOW: &str = "2026-11-20T02:00:00Z";
 
     #[test]
     fn a_first_export_is_everything_that_was_asked_for() {
-        assert_eq!(plan(asked(), &Manifest::default()), [span("", "")]);
+        assert_eq!(plan(asked(), &Manifest::default(), None), [span("", "")]);
         let range =
             Range { since: Some("2026-11-02".parse().unwrap()), until: Some("2026-11-03".parse().unwrap()) };
         assert_eq!(
-            plan(Asked { range, ..asked() }, &Manifest::default()),
+            plan(Asked { range, ..asked() }, &Manifest::default(), None),
             [span("2026-11-02", "2026-11-04")]
         );
     }
@@ -182,43 +231,67 @@ mod tests {
     #[test]
     fn a_night_walks_what_is_new_and_the_open_days_as_one() {
         let lake = lake(&[("", NOW)], ["2026-10-01", "2026-11-20"], &["2026-11-19", "2026-11-20"]);
-        assert_eq!(plan(asked(), &lake), [span("2026-11-19", "")]);
+        assert_eq!(plan(asked(), &lake, None), [span("2026-11-19", "")]);
     }
 
     #[test]
     fn open_days_behind_the_look_back_are_left_alone_and_those_far_within_it_are_walked_by_themselves() {
         let lake =
             lake(&[("", NOW)], ["2026-10-01", "2026-11-20"], &["2026-11-02", "2026-11-14", "2026-11-20"]);
-        let spans = plan(asked(), &lake);
+        let spans = plan(asked(), &lake, None);
         assert_eq!(spans, [span("2026-11-20", ""), span("2026-11-14", "2026-11-15")]);
-        let spans = plan(Asked { look_back_days: 30, ..asked() }, &lake);
+        let spans = plan(Asked { look_back_days: 30, ..asked() }, &lake, None);
         assert_eq!(spans.last(), Some(&span("2026-11-02", "2026-11-03")));
-        assert_eq!(plan(Asked { look_back_days: 0, ..asked() }, &lake), [span("2026-11-20", "")]);
+        assert_eq!(plan(Asked { look_back_days: 0, ..asked() }, &lake, None), [span("2026-11-20", "")]);
     }
 
     #[test]
     fn holes_are_closed_however_old_and_nothing_below_the_first_day_is_fetched_unasked() {
         let covered = [("2026-10-10", "2026-10-12"), ("2026-11-01T06:00:00Z", NOW)];
         let mut lake = lake(&covered, ["2026-10-10", "2026-11-20"], &[]);
-        let hole = span("2026-10-12", "2026-11-01T06:00:00Z");
-        assert_eq!(plan(asked(), &lake), [span(NOW, ""), hole, span("", "2026-10-10")]);
+        let hole = span("2026-10-12", "2026-11-02");
+        assert_eq!(plan(asked(), &lake, None), [span(NOW, ""), hole, span("", "2026-10-10")]);
         lake.lake.first_day = Some("2026-10-10".parse().unwrap());
-        assert_eq!(plan(asked(), &lake), [span(NOW, ""), hole]);
+        assert_eq!(plan(asked(), &lake, None), [span(NOW, ""), hole]);
         let range =
             Range { since: Some("2026-10-20".parse().unwrap()), until: Some("2026-10-25".parse().unwrap()) };
-        assert_eq!(plan(Asked { range, ..asked() }, &lake), [span("2026-10-20", "2026-10-26")]);
+        assert_eq!(plan(Asked { range, ..asked() }, &lake, None), [span("2026-10-20", "2026-10-26")]);
     }
 
     #[test]
     fn full_walks_all_again() {
         let lake = lake(&[("", NOW)], ["2026-10-01", "2026-11-20"], &[]);
-        assert_eq!(plan(Asked { full: true, ..asked() }, &lake), [span("", "")]);
+        assert_eq!(plan(Asked { full: true, ..asked() }, &lake, None), [span("", "")]);
     }
 
     #[test]
     fn what_this_run_went_over_already_is_not_walked_again() {
         let lake = lake(&[("", NOW)], ["2026-10-01", "2026-11-20"], &["2026-11-19", "2026-11-20"]);
-        assert_eq!(plan(Asked { checked_since: Some(at(NOW)), ..asked() }, &lake), [span(NOW, "")]);
+        assert_eq!(plan(asked(), &lake, Some(at(NOW))), [span(NOW, "")]);
+    }
+
+    #[test]
+    fn a_refresh_takes_the_sealed_days_that_were_walked_longest_ago() {
+        let mut lake = lake(&[("", NOW)], ["2026-10-01", "2026-11-20"], &["2026-11-20"]);
+        for (date, checked) in [("2026-10-07", "2026-10-09"), ("2026-10-20", "2026-10-22")] {
+            lake.days.get_mut(&date.parse().unwrap()).unwrap().checked_at = at(checked);
+        }
+        let refreshed =
+            |refresh, lake: &Manifest| plan(Asked { refresh, ..asked() }, lake, None)[1..].to_vec();
+        assert_eq!(refreshed(1, &lake), [span("2026-10-07", "2026-10-08")]);
+        assert_eq!(refreshed(2, &lake), [span("2026-10-20", "2026-10-21"), span("2026-10-07", "2026-10-08")]);
+        lake.days.get_mut(&"2026-10-07".parse().unwrap()).unwrap().rows = 0;
+        assert_eq!(refreshed(1, &lake), [span("2026-10-20", "2026-10-21")], "a day without sessions");
+        assert_eq!(refreshed(0, &lake), []);
+    }
+
+    #[test]
+    fn days_on_which_something_is_known_to_be_gone_are_walked_again() {
+        let lake = lake(&[("", NOW)], ["2026-10-01", "2026-11-20"], &["2026-11-20"]);
+        let days =
+            |since: &str, until: &str| DayRange::new(since.parse().unwrap(), until.parse().unwrap()).ok();
+        let spans = plan(Asked { accept_vanished: days("2026-09-20", "2026-10-02"), ..asked() }, &lake, None);
+        assert_eq!(spans[1..], [span("2026-10-01", "2026-10-03")]);
     }
 
     #[test]
@@ -226,6 +299,6 @@ mod tests {
         let lake = lake(&[("", NOW)], ["2026-10-01", "2026-11-20"], &[]);
         let range =
             Range { since: Some("2026-10-20".parse().unwrap()), until: Some("2026-10-25".parse().unwrap()) };
-        assert_eq!(plan(Asked { range, ..asked() }, &lake), []);
+        assert_eq!(plan(Asked { range, ..asked() }, &lake, None), []);
     }
 }

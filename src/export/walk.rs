@@ -4,122 +4,166 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tracing::Instrument;
 
 use super::checkpoint::Checkpoint;
-use super::pages::{CHUNKS_AHEAD, Chunk, End, Halt, PAGES_AHEAD, decode_pages, send_pages};
+use super::cut::PIECE_PAGES;
+use super::landing::Landing;
+use super::pages::{Bounds, CHUNKS_AHEAD, Chunk, End, Halt, PAGES_AHEAD, Sending, decode_pages, send_pages};
 use super::plan::Span;
+use super::side_by_side::{Piece, Queue};
 use super::{Error, Incomplete, Range, Run, Standing};
-use crate::lake::{self, Interval, LakeRecord, Origin, Stage, Walked};
-use crate::persona::{self, Cursor};
-use crate::range::{day_end, day_start, utc_date};
+use crate::lake::{Interval, Stage};
+use crate::persona::{self, Place};
+use crate::range::day_start;
 
+/// Pages that may be asked for before a checkpoint holds them: a kill costs no more.
+const UNSAVED_PAGES: usize = 50;
 /// A checkpoint at least every so many pages …
-const CHECKPOINT_PAGES: u64 = 50;
+const CHECKPOINT_PAGES: u64 = 25;
 /// … or so often.
 const CHECKPOINT_TIME: Duration = Duration::from_secs(10);
-/// Sessions of the lake that are tried to begin after, one after another.
-const SEEDS: usize = 5;
+/// How often a walk finds its way by the inquiries, after the API did not know any of the sessions that it stood at.
+const SEARCHES: u32 = 5;
 
 /// Where a walk begins.
 pub(super) enum Start {
     /// At the newest session.
     Top,
-    /// After a session that the lake holds.
-    Seed(Cursor),
+    /// Below a session.
+    At(Landing),
     /// Where an interrupted walk stood.
     Resumed(Box<Checkpoint>),
 }
 
+/// How a walk ended.
+pub(super) enum Walk {
+    /// It went over its stretch.
+    Done,
+    /// It began somewhere else than it was to, and left no trace.
+    Astray,
+    /// It did not get to its end.
+    Incomplete(Incomplete),
+}
+
 /// A walk's state on the writing side.
-struct Progress {
-    stage: Stage,
-    span: Span,
-    range: Range,
-    began: Option<Timestamp>,
-    cursor: Option<Cursor>,
-    newest_ms: Option<i64>,
-    oldest_ms: Option<i64>,
+pub(super) struct Progress {
+    pub(super) stage: Stage,
+    pub(super) span: Span,
+    pub(super) range: Range,
+    pub(super) began: Option<Timestamp>,
+    place: Option<Place>,
+    begins_below: Option<i64>,
+    pub(super) newest_ms: Option<i64>,
+    pub(super) oldest_ms: Option<i64>,
+    /// Rows since it began or went on.
+    pub(super) rows: u64,
     pages_since: u64,
     saved: Instant,
+    searches: u32,
     /// How far down it came in the end; none while it is under way.
-    reached: Option<Reached>,
+    pub(super) reached: Option<Reached>,
+    /// Whether the list ended above sessions that the lake holds.
+    pub(super) ended_early: bool,
+}
+
+/// How far down a finished walk came.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reached {
+    Bottom,
+    Moment(Timestamp),
 }
 
 impl Run<'_> {
-    /// Walks a stretch from the newest session that the lake holds above it, or else from the top.
-    pub(super) fn walk_span(&mut self, span: Span) -> Result<Option<Incomplete>, Error> {
-        let seeds =
-            span.until.map_or(Ok(Vec::new()), |until| self.lake.seeds(&self.manifest, until, SEEDS))?;
-        for seed in seeds {
-            let walked = self.walk(span, Start::Seed(Cursor::new(seed)));
-            match walked {
-                // The API does not know the session any more: the next one above it will do.
-                Err(Error::Api(persona::Error::Rejected { status: 400 | 404, .. })) => {
-                    tracing::info!("a session to begin after is gone; trying the next one");
-                }
-                walked => return walked,
-            }
-        }
-        self.walk(span, Start::Top)
-    }
-
     /// Walks until the end, or until no further page can be had; whatever was seen is published either way.
-    pub(super) fn walk(&mut self, span: Span, start: Start) -> Result<Option<Incomplete>, Error> {
-        let cursor = match &start {
-            Start::Top => None,
-            Start::Seed(cursor) => Some(cursor.clone()),
-            Start::Resumed(left) => Some(Cursor::new(left.cursor.clone())),
-        };
-        let mut progress = self.begin(span, start);
+    pub(super) fn walk(&self, piece: &Piece, start: Start, queue: &Queue) -> Result<Walk, Error> {
+        let mut progress = self.begin(piece.span, start);
         if let Some(left) = progress.began {
             tracing::info!(began = %left, "going on with the walk that was interrupted");
         }
-        let end = self.run_pipeline(&mut progress, cursor)?;
-        self.finish(progress, end)
+        let mut may_be_large = piece.may_be_large;
+        loop {
+            match self.run_pipeline(&mut progress, may_be_large, queue)? {
+                End::Astray => {
+                    progress.stage.clear()?;
+                    return Ok(Walk::Astray);
+                }
+                End::Large => {
+                    may_be_large = false;
+                    self.share(&mut progress, queue)?;
+                }
+                End::Broken(Halt::Api(error @ persona::Error::Rejected { status: 400 | 404, .. })) => {
+                    let Some(place) = self.found_again(&mut progress)? else {
+                        return self.finish(progress, End::Broken(Halt::Api(error)));
+                    };
+                    progress.place = Some(place);
+                }
+                end => return self.finish(progress, end),
+            }
+        }
     }
 
     fn begin(&self, span: Span, start: Start) -> Progress {
         let lake = self.lake.clone();
-        let range = self.options.range.days();
+        let days = span.kept_days(self.options.asked.range);
+        let run_id = &self.options.run_id;
         let new = |stage| Progress {
             stage,
             span,
-            range: self.options.range,
+            range: self.options.asked.range,
             began: None,
-            cursor: None,
+            place: None,
+            begins_below: None,
             newest_ms: None,
             oldest_ms: None,
+            rows: 0,
             pages_since: 0,
             saved: Instant::now(),
+            searches: 0,
             reached: None,
+            ended_early: false,
         };
         match start {
-            Start::Top | Start::Seed(_) => new(Stage::new(lake, &self.options.run_id, range)),
+            Start::Top => new(Stage::new(lake, run_id, &self.new_folder(), days)),
+            Start::At(Landing { place, begins_below }) => Progress {
+                place: Some(place),
+                begins_below: Some(begins_below),
+                ..new(Stage::new(lake, run_id, &self.new_folder(), days))
+            },
             Start::Resumed(left) => Progress {
                 began: Some(left.began),
-                cursor: Some(Cursor::new(left.cursor)),
+                place: Some(left.place),
                 newest_ms: left.newest_ms,
                 oldest_ms: left.oldest_ms,
-                ..new(Stage::resume(lake, &left.run_id, range, left.stage))
+                ..new(Stage::resume(lake, run_id, &left.folder, days, left.stage))
             },
         }
     }
 
     /// Network, decode and write side by side until the pages end.
-    fn run_pipeline(&mut self, progress: &mut Progress, start: Option<Cursor>) -> Result<End, Error> {
+    fn run_pipeline(&self, progress: &mut Progress, may_be_large: bool, queue: &Queue) -> Result<End, Error> {
         let (page_sender, pages) = mpsc::channel(PAGES_AHEAD);
         let (chunk_sender, chunks) = sync_channel(CHUNKS_AHEAD);
-        let limits = self.options.limits.clone();
-        let sending = send_pages(Arc::clone(self.client), limits, start, page_sender);
+        let unsaved = Arc::new(Semaphore::new(UNSAVED_PAGES));
+        let sending = Sending {
+            client: Arc::clone(self.client),
+            limits: self.options.limits.clone(),
+            halted: queue.halted(),
+            unsaved: Arc::clone(&unsaved),
+        };
+        let sending = send_pages(sending, progress.place.clone(), page_sender);
         let network = self.runtime.spawn(sending.instrument(tracing::Span::current()));
-        let enough_below = progress.span.from.map_or(i64::MIN, Timestamp::as_millisecond);
+        let is_large = || self.segments() > 1;
+        let bounds = Bounds {
+            enough_below: progress.span.from.map_or(i64::MIN, Timestamp::as_millisecond),
+            begins_below: progress.begins_below.take(),
+            is_large: may_be_large.then_some((PIECE_PAGES, &is_large)),
+        };
         let ended = std::thread::scope(|scope| {
-            let decode = scope.spawn(move || decode_pages(pages, enough_below, &chunk_sender));
-            let written = self.write_chunks(progress, chunks);
+            let decode = scope.spawn(move || decode_pages(pages, bounds, &chunk_sender));
+            let written = self.write_chunks(progress, chunks, &unsaved);
             let decoded = decode.join().map_err(|_panic| Error::Stopped("decoder"))?;
             // A write that failed ends the decoder too; its own error is the one to tell.
             written.and(decoded)
@@ -129,7 +173,12 @@ impl Run<'_> {
     }
 
     /// Takes chunks in until they end, and publishes the days that they have passed.
-    fn write_chunks(&mut self, progress: &mut Progress, chunks: Receiver<Chunk>) -> Result<(), Error> {
+    fn write_chunks(
+        &self,
+        progress: &mut Progress,
+        chunks: Receiver<Chunk>,
+        unsaved: &Semaphore,
+    ) -> Result<(), Error> {
         for chunk in chunks {
             let newest_ms = chunk.newest_ms;
             self.take_in(progress, chunk)?;
@@ -141,175 +190,78 @@ impl Run<'_> {
                 }
             }
             if progress.pages_since >= CHECKPOINT_PAGES || progress.saved.elapsed() >= CHECKPOINT_TIME {
+                unsaved.add_permits(progress.pages_since as usize);
                 self.checkpoint(progress)?;
             }
         }
         Ok(())
     }
 
-    fn take_in(&mut self, progress: &mut Progress, chunk: Chunk) -> Result<(), Error> {
-        self.check_environment(chunk.environment)?;
+    fn take_in(&self, progress: &mut Progress, chunk: Chunk) -> Result<(), Error> {
+        let mut ledger = self.ledger();
+        ledger.check_environment(self.lake, chunk.environment)?;
         progress.began.get_or_insert(chunk.server_time);
         progress.stage.append(&chunk.decoded)?;
-        progress.cursor = chunk.next;
+        progress.place = chunk.next;
         progress.pages_since += chunk.pages;
+        progress.rows += chunk.decoded.batch.num_rows() as u64;
         progress.newest_ms = progress.newest_ms.max(chunk.newest_ms);
         progress.oldest_ms = [progress.oldest_ms, chunk.oldest_ms].into_iter().flatten().min();
-        self.counts.pages += chunk.pages;
-        self.counts.seen(&chunk.decoded);
-        self.quarantine.take_in(chunk.decoded.quarantined);
+        ledger.counts.pages += chunk.pages;
+        ledger.counts.seen(&chunk.decoded);
+        ledger.quarantine.take_in(chunk.decoded.quarantined);
         let moment = |ms| Timestamp::from_millisecond(ms).ok();
-        self.watch.standing(Standing {
+        let standing = Standing {
             reached: progress.newest_ms.and_then(moment).zip(progress.oldest_ms.and_then(moment)),
-            rows: self.counts.rows,
-            rows_expected: Some(self.manifest.days.values().map(|day| day.rows).sum())
+            rows: ledger.counts.rows,
+            rows_expected: Some(ledger.manifest.days.values().map(|day| day.rows).sum())
                 .filter(|rows| *rows > 0),
-        });
+        };
+        drop(ledger);
+        self.watch.standing(standing);
         Ok(())
     }
 
-    /// Sessions of two environments never share a lake.
-    fn check_environment(&mut self, environment: Option<String>) -> Result<(), Error> {
-        let Some(key) = environment else { return Ok(()) };
-        if self.environment.as_ref() == Some(&key) {
-            return Ok(());
-        }
-        match &self.manifest.lake.environment_id {
-            Some(lake) if *lake != key => {
-                Err(lake::Error::OtherEnvironment { lake: lake.clone(), key }.into())
-            }
-            Some(_) => {
-                self.environment = Some(key);
-                Ok(())
-            }
-            None => {
-                self.manifest.lake.environment_id = Some(key.clone());
-                self.lake.record_lake(&self.manifest.lake)?;
-                self.environment = Some(key);
-                Ok(())
-            }
-        }
-    }
-
-    fn checkpoint(&mut self, progress: &mut Progress) -> Result<(), Error> {
+    pub(super) fn checkpoint(&self, progress: &mut Progress) -> Result<(), Error> {
         progress.pages_since = 0;
         progress.saved = Instant::now();
-        let (Some(cursor), Some(began)) = (&progress.cursor, progress.began) else { return Ok(()) };
+        let (Some(place), Some(began)) = (&progress.place, progress.began) else { return Ok(()) };
         let checkpoint = Checkpoint {
-            run_id: progress.stage.run_id().to_owned(),
-            environment: self.environment.clone(),
+            version: Checkpoint::VERSION,
+            folder: progress.stage.folder().to_owned(),
+            range: progress.range,
+            span: progress.span,
+            began,
+            place: place.clone(),
             newest_ms: progress.newest_ms,
             oldest_ms: progress.oldest_ms,
             stage: progress.stage.flush()?,
-            ..Checkpoint::new(self.options, progress.span, began, cursor.as_str().to_owned())
         };
-        self.lake.write_checkpoint(&checkpoint.run_id, &checkpoint)?;
+        self.lake.write_checkpoint(&checkpoint.folder, &checkpoint)?;
         progress.stage.sweep()?;
         Ok(())
     }
 
-    fn publish(&mut self, progress: &mut Progress, date: Date) -> Result<(), Error> {
-        let Some(began) = progress.began else { return Ok(()) };
-        let interval = progress.interval(progress.reached);
-        let covered = self.covered_with(interval);
-        let last_moment = day_end(date).min(began);
-        let walked = Walked {
-            began,
-            whole: covered.covers(day_start(date), last_moment),
-            alone: interval.is_some_and(|walked| walked.holds(day_start(date), last_moment)),
-        };
-        let published = progress.stage.publish(date, Origin::Walk(walked))?;
-        tracing::debug!(%date, rows = published.rows, new = published.new, changed = published.changed, "a day was published");
-        self.counts.published(published);
-        Ok(())
-    }
-
-    fn covered_with(&self, interval: Option<Interval>) -> LakeRecord {
-        let mut record = self.manifest.lake.clone();
-        if let Some(interval) = interval {
-            record.cover(interval);
-        }
-        record
-    }
-
-    /// Publishes what is left and records how far the walk came.
-    fn finish(&mut self, mut progress: Progress, end: End) -> Result<Option<Incomplete>, Error> {
-        // A refusal before the first page leaves the lake as it was.
-        let Some(_) = progress.began else {
-            return match end {
-                End::Broken(Halt::Api(error)) => Err(error.into()),
-                End::Broken(Halt::Stopped(stop)) => Ok(Some(stop.into())),
-                End::Bottom | End::Enough => Ok(None),
-            };
-        };
-        progress.reached = match &end {
-            End::Bottom => Some(Reached::Bottom),
-            End::Enough => progress.span.from.map(Reached::Moment),
-            End::Broken(_) => None,
-        };
-        let interval = progress.interval(progress.reached);
-        let is_first = self.manifest.lake.covered.is_empty();
-        self.manifest.lake = self.covered_with(interval);
-        for date in progress.stage.days() {
-            self.publish(&mut progress, date)?;
-        }
-        if let Some(interval) = interval {
-            self.record_quiet_days(&mut progress, interval)?;
-        }
-        let lake = &mut self.manifest.lake;
-        if !matches!(end, End::Broken(_)) {
-            lake.watermark = lake.watermark.max(progress.newest());
-            // Where everything was asked for once, nothing is too old any more.
-            lake.first_day = match (lake.first_day, progress.range.since) {
-                (Some(old), Some(new)) => Some(old.min(new)),
-                (None, Some(new)) if is_first => Some(new),
-                (Some(old), None) if !self.options.full => Some(old),
-                _ => None,
-            };
-        }
-        self.lake.record_lake(&self.manifest.lake)?;
-        match end {
-            End::Broken(halt) => {
-                if halt.leads_on() {
-                    self.checkpoint(&mut progress)?;
-                } else {
-                    progress.stage.clear()?;
-                }
-                Ok(Some(halt.into()))
-            }
-            End::Bottom | End::Enough => {
-                progress.stage.clear()?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// A day of the walk without a single session gets a record, so that it is not taken for one never fetched.
-    fn record_quiet_days(&mut self, progress: &mut Progress, interval: Interval) -> Result<(), Error> {
+    /// Where to go on after the API knew none of the sessions that the walk stood at: somewhat above, so that what was
+    /// seen last comes again and nothing is passed over.
+    fn found_again(&self, progress: &mut Progress) -> Result<Option<Place>, Error> {
         let oldest = progress.oldest_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        let Some(from) = interval.from.or(oldest) else { return Ok(()) };
-        let mut date = utc_date(from);
-        let last = utc_date(interval.until.saturating_sub(1.millisecond()).unwrap_or(interval.until));
-        while date <= last {
-            if !self.lake.has_day_record(date)? {
-                self.publish(progress, date)?;
-            }
-            let Ok(next) = date.tomorrow() else { break };
-            date = next;
-        }
-        Ok(())
+        let Some(oldest) = oldest.filter(|_| progress.searches < SEARCHES) else { return Ok(None) };
+        progress.searches += 1;
+        Ok(self.inquired(oldest)?.into_iter().next().map(|landing| landing.place))
     }
-}
-
-/// How far down a finished walk came.
-#[derive(Debug, Clone, Copy)]
-enum Reached {
-    Bottom,
-    Moment(Timestamp),
 }
 
 impl Progress {
-    fn newest(&self) -> Option<Timestamp> {
+    /// Goes over a part of its stretch only.
+    pub(super) fn narrow(&mut self, span: Span) {
+        self.span = span;
+        if let Some(days) = span.kept_days(self.range) {
+            self.stage.narrow(days);
+        }
+    }
+
+    pub(super) fn newest(&self) -> Option<Timestamp> {
         let began = self.began?;
         let latest = began.saturating_add(1.hour()).unwrap_or(Timestamp::MAX);
         Some(Timestamp::from_millisecond(self.newest_ms?).ok()?.min(latest))
@@ -317,15 +269,15 @@ impl Progress {
 
     /// What of `created_at` the walk went over without a break, and kept. While it is under way that ends just above
     /// the oldest session seen, as others may share its millisecond.
-    fn interval(&self, reached: Option<Reached>) -> Option<Interval> {
+    pub(super) fn interval(&self) -> Option<Interval> {
         let began = self.began?;
-        let from = match reached {
+        let from = match self.reached {
             Some(Reached::Bottom) => None,
             Some(Reached::Moment(moment)) => Some(moment),
             None => Some(Timestamp::from_millisecond(self.oldest_ms?.saturating_add(1)).ok()?),
         };
         // Older sessions were passed on the way, but their rows were not asked for.
-        let from = from.max(self.range.since.map(day_start));
+        let from = from.max(self.span.from);
         let until = self.span.until.map_or(began, |until| until.min(began));
         (from.is_none_or(|from| from <= until)).then_some(Interval { from, until })
     }

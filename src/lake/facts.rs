@@ -27,6 +27,33 @@ pub struct Walked {
     pub whole: bool,
     /// Whether it did so by itself.
     pub alone: bool,
+    /// What becomes of the day's stored rows that it did not see.
+    pub vanished: Vanished,
+}
+
+/// What a walk that went over a whole day by itself does to the day's stored rows that it did not see, and to the
+/// stored values of attributes that not one of its rows had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vanished {
+    /// They stay.
+    Keep,
+    /// Few rows go. Many stay, and so do values: the key may see less than it did.
+    Guard,
+    /// They go, however many.
+    Remove,
+}
+
+/// The share of a day's stored rows above which a guarded walk removes none …
+const GUARDED_SHARE: f64 = 0.05;
+/// … unless it is no more rows than this.
+const GUARDED_ROWS: u64 = 20;
+
+impl Vanished {
+    /// Whether so many of a day's stored rows may go.
+    pub(super) fn removes(self, missing: u64, stored: u64) -> bool {
+        let is_few = missing <= GUARDED_ROWS || missing as f64 <= stored as f64 * GUARDED_SHARE;
+        missing > 0 && (self == Self::Remove || self == Self::Guard && is_few)
+    }
 }
 
 /// Where a day's rows come from, and so what they may change.
@@ -45,9 +72,12 @@ impl Origin {
         match (self, old) {
             (Self::Walk(walked), _) => walked,
             (Self::Import(_), Some(old)) => {
-                Walked { began: old.checked_at, whole: old.complete, alone: old.sealed }
+                let vanished = Vanished::Keep;
+                Walked { began: old.checked_at, whole: old.complete, alone: old.sealed, vanished }
             }
-            (Self::Import(fetched), None) => Walked { began: fetched, whole: false, alone: false },
+            (Self::Import(fetched), None) => {
+                Walked { began: fetched, whole: false, alone: false, vanished: Vanished::Keep }
+            }
         }
     }
 
@@ -61,6 +91,11 @@ impl Origin {
                 confirmed.max(Some(stored_ms)) < Some(incoming_ms)
             }
         }
+    }
+
+    /// Whether a stored session of that moment, in milliseconds since 1970, would have come in if it were still there.
+    pub(super) fn went_over(self, created_ms: i64) -> bool {
+        matches!(self, Self::Walk(walked) if walked.alone && created_ms <= walked.began.as_millisecond())
     }
 
     /// Whether the day counts as imported: by files that were fetched after its end.
@@ -162,9 +197,9 @@ fn ended(date: Date, walked: Walked) -> (bool, bool) {
 }
 
 /// The record of a day on which there was no session.
-pub(super) fn empty_day(date: Date, walked: Walked, run_id: &str, old: Option<DayRecord>) -> DayRecord {
+pub(super) fn empty_day(date: Date, walked: Walked, run_id: &str, old: Option<&DayRecord>) -> DayRecord {
     let record = Facts::default().record(date, walked, run_id, &AbsentCounts::default());
-    let was = |of: fn(&DayRecord) -> bool| old.as_ref().is_some_and(of);
+    let was = |of: fn(&DayRecord) -> bool| old.is_some_and(of);
     DayRecord {
         complete: record.complete || was(|old| old.complete),
         sealed: record.sealed || was(|old| old.sealed),

@@ -5,6 +5,7 @@
 //! _session_risk/lake.json                               environment, covered intervals, watermark
 //! _session_risk/days/2026-11-20.json                    one record a day
 //! _session_risk/runs/RUN.json                           one record a run
+//! _session_risk/signals.json                            which signals were seen, and when first and last
 //! _session_risk/intents/2026-11-20.json                 a publication that was begun
 //! _session_risk/staging/RUN/…                           parts and the checkpoint of a run
 //! _session_risk/quarantine/RUN.jsonl                    resources that could not become rows
@@ -49,6 +50,11 @@ pub(super) fn run_record(run_id: &str) -> Key {
     Key::from(format!("{INTERNAL}/runs/{run_id}.json"))
 }
 
+/// What signals were seen.
+pub(super) fn signals_record() -> Key {
+    Key::from(format!("{INTERNAL}/signals.json"))
+}
+
 /// The folder of intents.
 pub(super) fn intents() -> Key {
     Key::from(format!("{INTERNAL}/intents"))
@@ -64,9 +70,9 @@ pub(super) fn staging() -> Key {
     Key::from(format!("{INTERNAL}/staging"))
 }
 
-/// A file in a run's staging.
-pub(super) fn staged(run_id: &str, name: &str) -> Key {
-    Key::from(format!("{INTERNAL}/staging/{run_id}/{name}"))
+/// A file in one of staging's folders.
+pub(super) fn staged(folder: &str, name: &str) -> Key {
+    Key::from(format!("{INTERNAL}/staging/{folder}/{name}"))
 }
 
 /// A run's quarantine.

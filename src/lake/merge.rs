@@ -1,13 +1,13 @@
 //! A day's sorted sources made into one: by `session_id` the row fetched last wins.
 //!
 //! Sources are opened only when their newest row is due, so memory holds as many batches as sources overlap, not
-//! as there are. Must not know where sources lie nor where the merged rows go.
+//! as there are. Must not know where sources lie, where the merged rows go, nor why a row is to go.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use arrow::array::RecordBatch;
-use arrow::compute::interleave_record_batch;
+use arrow::array::{Array, RecordBatch};
+use arrow::compute::{interleave, interleave_record_batch};
 use arrow::row::{RowConverter, Rows, SortField};
 
 use super::Error;
@@ -39,6 +39,29 @@ pub(super) struct Tally {
     pub(super) new: u64,
     /// Rows that the day file had otherwise.
     pub(super) changed: u64,
+    /// Rows of the day file that no other source had and that are missed.
+    pub(super) missing: u64,
+    /// Rows of the day file with a value that another source withholds.
+    pub(super) withheld: u64,
+}
+
+impl Tally {
+    /// Rows of the day file, as long as none of them is removed.
+    pub(super) fn stored(self) -> u64 {
+        self.rows - self.new
+    }
+}
+
+/// What becomes of the day file's rows.
+pub(super) struct Rules<'a> {
+    /// Whether the day file's version of a row gives way to another, by their `fetched_at` in milliseconds since 1970.
+    pub(super) gives_way: &'a dyn Fn(i64, i64) -> bool,
+    /// Whether a row that only the day file has is missed, by its `created_at` and id.
+    pub(super) is_missed: &'a dyn Fn(i64, &str) -> bool,
+    /// Whether rows that are missed go; otherwise they are counted only.
+    pub(super) remove: bool,
+    /// Columns of which the other sources say nothing: the day file's values stay.
+    pub(super) withheld: &'a [usize],
 }
 
 /// A source at one of its rows.
@@ -79,27 +102,40 @@ impl Eq for Head<'_> {}
 /// The merged batches of a day, newest first, each id once.
 pub(super) struct Merge<'a> {
     heap: BinaryHeap<Head<'a>>,
-    /// Whether the day file's version of a row gives way to another, by their `fetched_at` in milliseconds since 1970.
-    gives_way: &'a dyn Fn(i64, i64) -> bool,
+    rules: &'a Rules<'a>,
+    compared: Vec<usize>,
     converter: RowConverter,
     pool: Vec<RecordBatch>,
     picks: Vec<(usize, usize)>,
+    /// Where the withheld columns of each pick come from; empty where nothing is withheld.
+    withheld_picks: Vec<(usize, usize)>,
     tally: Tally,
 }
 
 impl<'a> Merge<'a> {
-    pub(super) fn new(
-        sources: Vec<Source<'a>>,
-        gives_way: &'a dyn Fn(i64, i64) -> bool,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(sources: Vec<Source<'a>>, rules: &'a Rules<'a>) -> Result<Self, Error> {
         let heap = sources
             .into_iter()
             .map(|Source { newest, rank, batches }| Head { key: newest, rank, batches, loaded: None })
             .collect();
-        let fields =
-            compared().map(|column| SortField::new(schema().field(column).data_type().clone())).collect();
-        let converter = RowConverter::new(fields).map_err(Error::arrow("merged"))?;
-        Ok(Self { heap, gives_way, converter, pool: Vec::new(), picks: Vec::new(), tally: Tally::default() })
+        let compared: Vec<usize> = (0..schema().fields().len())
+            .filter(|column| {
+                schema().field(*column).name() != "fetched_at" && !rules.withheld.contains(column)
+            })
+            .collect();
+        let field = |column: &usize| SortField::new(schema().field(*column).data_type().clone());
+        let converter =
+            RowConverter::new(compared.iter().map(field).collect()).map_err(Error::arrow("merged"))?;
+        Ok(Self {
+            heap,
+            rules,
+            compared,
+            converter,
+            pool: Vec::new(),
+            picks: Vec::new(),
+            withheld_picks: Vec::new(),
+            tally: Tally::default(),
+        })
     }
 
     /// What was found so far.
@@ -129,7 +165,7 @@ impl<'a> Merge<'a> {
                 && self.picks.len() < BATCH_ROWS
                 && self.heap.peek().is_none_or(|other| head.key.order() < other.key.order())
             {
-                self.keep(&mut head);
+                self.keep_unmatched(&mut head);
                 more = head.step();
             }
             head.settle()?;
@@ -153,15 +189,19 @@ impl<'a> Merge<'a> {
             }
         }
         let Some(mut stored) = stored else {
-            self.keep(head);
+            self.keep_unmatched(head);
             return Ok(());
         };
+        if stored.has_value_in(self.rules.withheld) {
+            self.tally.withheld += 1;
+        }
         let newer = stored.fetched_ms().zip(head.fetched_ms());
-        if self.same(head, &mut stored)? || !newer.is_some_and(|(old, new)| (self.gives_way)(old, new)) {
+        if self.same(head, &mut stored)? || !newer.is_some_and(|(old, new)| (self.rules.gives_way)(old, new))
+        {
             self.keep(&mut stored);
         } else {
             self.keep(head);
-            self.tally.new -= 1;
+            self.keep_withheld(&mut stored);
             self.tally.changed += 1;
         }
         self.pass(stored)
@@ -181,23 +221,54 @@ impl<'a> Merge<'a> {
         }
     }
 
+    /// Takes the head's row, which no other source has, unless it is one of the day file's that is to go.
+    fn keep_unmatched(&mut self, head: &mut Head<'a>) {
+        if head.rank > 0 {
+            self.tally.new += 1;
+        } else if (self.rules.is_missed)(head.key.created_ms, &head.key.session_id) {
+            self.tally.missing += 1;
+            if self.rules.remove {
+                return;
+            }
+        }
+        self.keep(head);
+    }
+
     /// Puts the head's row into the output.
     fn keep(&mut self, head: &mut Head<'a>) {
-        let Some(loaded) = &mut head.loaded else { return };
+        let Some(pick) = self.pooled(head) else { return };
+        self.picks.push(pick);
+        if !self.rules.withheld.is_empty() {
+            self.withheld_picks.push(pick);
+        }
+        self.tally.rows += 1;
+    }
+
+    /// Puts the stored row's withheld columns in the place of those of the row that was kept last.
+    fn keep_withheld(&mut self, stored: &mut Head<'a>) {
+        if !self.rules.withheld.is_empty()
+            && let Some(pick) = self.pooled(stored)
+            && let Some(last) = self.withheld_picks.last_mut()
+        {
+            *last = pick;
+        }
+    }
+
+    /// Where the head's row stands in the pool, its batch put there if need be.
+    fn pooled(&mut self, head: &mut Head<'a>) -> Option<(usize, usize)> {
+        let loaded = head.loaded.as_mut()?;
         let pooled = *loaded.pooled.get_or_insert_with(|| {
             self.pool.push(loaded.batch.clone());
             self.pool.len() - 1
         });
-        self.picks.push((pooled, loaded.row));
-        self.tally.rows += 1;
-        self.tally.new += u64::from(head.rank > 0);
+        Some((pooled, loaded.row))
     }
 
     /// Whether two rows are equal in all columns but `fetched_at`.
     fn same(&self, one: &mut Head<'a>, other: &mut Head<'a>) -> Result<bool, Error> {
         let (Some(one), Some(other)) = (&mut one.loaded, &mut other.loaded) else { return Ok(false) };
-        one.compare(&self.converter)?;
-        other.compare(&self.converter)?;
+        one.compare(&self.compared, &self.converter)?;
+        other.compare(&self.compared, &self.converter)?;
         let row = |loaded: &Loaded| loaded.comparable.as_ref().map(|rows| rows.row(loaded.row).owned());
         Ok(row(one) == row(other))
     }
@@ -211,7 +282,9 @@ impl<'a> Merge<'a> {
             Some((from, rows)) => self.pool[0].slice(from, rows),
             None => interleave_record_batch(&pool, &self.picks).map_err(Error::arrow("merged"))?,
         };
+        let batch = self.with_withheld(batch)?;
         self.picks.clear();
+        self.withheld_picks.clear();
         self.pool.clear();
         let heads = std::mem::take(&mut self.heap).into_vec();
         self.heap = heads
@@ -224,6 +297,20 @@ impl<'a> Merge<'a> {
             })
             .collect();
         Ok(Some(batch))
+    }
+
+    /// The batch with its withheld columns taken from where their values are known.
+    fn with_withheld(&self, batch: RecordBatch) -> Result<RecordBatch, Error> {
+        if self.withheld_picks == self.picks || self.withheld_picks.is_empty() {
+            return Ok(batch);
+        }
+        let mut columns = batch.columns().to_vec();
+        for column in self.rules.withheld {
+            let values: Vec<&dyn Array> =
+                self.pool.iter().map(|batch| batch.column(*column).as_ref()).collect();
+            columns[*column] = interleave(&values, &self.withheld_picks).map_err(Error::arrow("merged"))?;
+        }
+        RecordBatch::try_new(schema(), columns).map_err(Error::arrow("merged"))
     }
 
     /// Whether the picks are a long run of one batch and the head's row comes from another.
@@ -275,6 +362,12 @@ impl Head<'_> {
         self.loaded.as_ref().map(|loaded| loaded.keys.fetched_ms(loaded.row))
     }
 
+    /// Whether the row has a value in one of the columns.
+    fn has_value_in(&self, columns: &[usize]) -> bool {
+        let Some(loaded) = &self.loaded else { return false };
+        columns.iter().any(|column| loaded.batch.column(*column).is_valid(loaded.row))
+    }
+
     /// Past a batch's last row: on to the next batch, if there is one.
     fn settle(&mut self) -> Result<(), Error> {
         match &self.loaded {
@@ -286,16 +379,11 @@ impl Head<'_> {
 
 impl Loaded {
     /// Makes the batch's rows comparable, once.
-    fn compare(&mut self, converter: &RowConverter) -> Result<(), Error> {
+    fn compare(&mut self, compared: &[usize], converter: &RowConverter) -> Result<(), Error> {
         if self.comparable.is_none() {
-            let columns: Vec<_> = compared().map(|column| self.batch.column(column).clone()).collect();
+            let columns: Vec<_> = compared.iter().map(|column| self.batch.column(*column).clone()).collect();
             self.comparable = Some(converter.convert_columns(&columns).map_err(Error::arrow("merged"))?);
         }
         Ok(())
     }
-}
-
-/// Every column but `fetched_at`.
-fn compared() -> impl Iterator<Item = usize> {
-    (0..schema().fields().len()).filter(|column| schema().field(*column).name() != "fetched_at")
 }

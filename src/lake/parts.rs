@@ -120,13 +120,13 @@ impl Lake {
     /// Writes a part; `batch` is in order and not empty.
     pub(super) fn write_part(
         &self,
-        run_id: &str,
+        folder: &str,
         date: Date,
         number: u64,
         batch: &RecordBatch,
     ) -> Result<Part, Error> {
         let name = format!("{date}-{number:06}.arrow");
-        let key = layout::staged(run_id, &name);
+        let key = layout::staged(folder, &name);
         let encoded = encode(batch).map_err(|source| Error::file("encoded", &key, source))?;
         let sha256 = hexadecimal(&Sha256::digest(&encoded));
         self.write_scratch(&key, encoded)?;
@@ -134,14 +134,14 @@ impl Lake {
     }
 
     /// Whether a part is there, whole.
-    pub(super) fn has_part(&self, run_id: &str, part: &Part) -> bool {
-        let bytes = self.read_bytes(&layout::staged(run_id, &part.name));
+    pub(super) fn has_part(&self, folder: &str, part: &Part) -> bool {
+        let bytes = self.read_bytes(&layout::staged(folder, &part.name));
         bytes.is_ok_and(|bytes| hexadecimal(&Sha256::digest(&bytes)) == part.sha256)
     }
 
     /// Reads a part's batches.
-    pub(super) fn read_part(&self, run_id: &str, part: &Part) -> Result<PartReader, Error> {
-        let key = layout::staged(run_id, &part.name);
+    pub(super) fn read_part(&self, folder: &str, part: &Part) -> Result<PartReader, Error> {
+        let key = layout::staged(folder, &part.name);
         let bytes = self.read_bytes(&key)?;
         StreamReader::try_new(bytes.reader(), None).map_err(|source| Error::file("read", &key, source))
     }

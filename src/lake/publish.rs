@@ -14,18 +14,18 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::KeyValue;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, Origin, empty_day};
+use super::facts::{Facts, Origin, Vanished, Walked, empty_day};
 use super::manifest::DayRecord;
-use super::merge::{Batches, Merge, Source, Tally};
+use super::merge::{Batches, Merge, Rules, Source, Tally};
 use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey};
-use super::stage::StagedDay;
+use super::stage::{StagedDay, Unread};
 use super::writer::{Encoded, properties};
 use super::{Error, Lake, Manifest, Stage, layout, to_json};
 use crate::range::utc_date;
 use crate::session::schema::schema;
 
 /// What publishing a day came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Published {
     /// Rows of the day file.
     pub rows: u64,
@@ -33,8 +33,51 @@ pub struct Published {
     pub new: u64,
     /// Rows that it had otherwise.
     pub changed: u64,
+    /// Rows that it had and that the API does not list any more: they are gone.
+    pub vanished: u64,
+    /// As many that were kept: so many do not go unasked.
+    pub missed: u64,
+    /// Columns whose stored values were kept, as not one row that came in had the attribute at all.
+    pub withheld: Vec<&'static str>,
     /// Whether a file was written: not where nothing changed.
     pub written: bool,
+    /// What the day's record says from now on and did not say before.
+    pub settled: Settled,
+}
+
+/// What a publication settled about a day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// It is complete now.
+    pub complete: bool,
+    /// It is sealed now.
+    pub sealed: bool,
+}
+
+impl Published {
+    /// Whether the walk may have seen less than there is: a person must say what becomes of what it did not see.
+    pub fn is_doubtful(&self) -> bool {
+        self.missed > 0 || !self.withheld.is_empty()
+    }
+}
+
+impl Settled {
+    fn between(old: Option<&DayRecord>, new: &DayRecord) -> Self {
+        let was = |of: fn(&DayRecord) -> bool| old.is_some_and(of);
+        Self {
+            complete: new.complete && !was(|old| old.complete),
+            sealed: new.sealed && !was(|old| old.sealed),
+        }
+    }
+}
+
+/// A session of the lake below which the API's list goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seed {
+    /// Its `created_at`, in milliseconds since 1970.
+    pub created_ms: i64,
+    /// Its id.
+    pub session_id: String,
 }
 
 /// Journalled before a file is put into place.
@@ -52,8 +95,8 @@ impl Stage {
     /// [`Error`] if a file cannot be read, merged or written; the day file is then as it was.
     pub fn publish(&mut self, date: Date, origin: Origin) -> Result<Published, Error> {
         let staged = self.take(date);
-        let published =
-            Publication { lake: &self.lake, run_id: &self.run_id, date, origin }.publish(&staged)?;
+        let published = self.publication(date, origin).publish(&staged)?;
+        self.published.insert(date);
         self.spent.extend(staged.parts);
         Ok(published)
     }
@@ -66,11 +109,11 @@ impl Stage {
         let waiting: Vec<_> = self.days().into_iter().map(|date| (date, self.take(date))).collect();
         let waiting = Mutex::new(waiting.into_iter());
         let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let (lake, run_id) = (&self.lake, self.run_id.as_str());
+        let stage = &*self;
         let work = || {
             let mut published = Vec::new();
             while let Some((date, staged)) = next() {
-                published.push(Publication { lake, run_id, date, origin }.publish(&staged)?);
+                published.push(stage.publication(date, origin).publish(&staged)?);
             }
             Ok(published)
         };
@@ -86,37 +129,74 @@ impl Stage {
     }
 }
 
+impl Stage {
+    fn publication(&self, date: Date, origin: Origin) -> Publication<'_> {
+        let Self { lake, run_id, folder, unread, .. } = self;
+        Publication { lake, run_id, folder, date, origin, unread, again: self.has_published(date) }
+    }
+}
+
 /// One day on its way into the lake.
 struct Publication<'a> {
     lake: &'a Lake,
     run_id: &'a str,
+    folder: &'a str,
     date: Date,
     origin: Origin,
+    /// Sessions that came in and could not become rows: what is stored of them stays.
+    unread: &'a Unread,
+    /// Whether the same walk has published the day before: then only what came late is staged.
+    again: bool,
 }
 
 impl Publication<'_> {
     fn publish(&self, staged: &StagedDay) -> Result<Published, Error> {
-        let Self { lake, run_id, date, origin } = *self;
+        let Self { lake, run_id, date, origin, .. } = *self;
         let old: Option<DayRecord> = lake.read_json(&layout::day_record(date))?;
         let walked = origin.walked(old.as_ref());
-        let (existing, seen) = lake.open_day(date)?.unzip();
-        let had_file = existing.is_some();
-        let Some(written) = self.write_merged(staged, existing, old.as_ref())? else {
-            lake.record_day(&empty_day(date, walked, run_id, old))?;
-            return Ok(Published::default());
+        let withheld = self.withheld(staged, old.as_ref());
+        let mut published = Published::default();
+        let mut written = self.write_merged(staged, old.as_ref(), &withheld, false)?;
+        published.missed = written.as_ref().map_or(0, |merged| merged.tally.missing);
+        if let Some(merged) =
+            written.take_if(|merged| walked.vanished.removes(merged.tally.missing, merged.tally.stored()))
+        {
+            published.vanished = std::mem::take(&mut published.missed);
+            lake.discard(merged.file)?;
+            written = self.write_merged(staged, old.as_ref(), &withheld, true)?;
+        }
+        let Some(written) = written else {
+            let record = empty_day(date, walked, run_id, old.as_ref());
+            published.settled = Settled::between(old.as_ref(), &record);
+            let emptied = Intent { run_id: run_id.to_owned(), record };
+            if published.vanished > 0 {
+                lake.take_out(&emptied)?
+            } else {
+                lake.record_day(&emptied.record)?
+            }
+            return Ok(published);
         };
-        let Written { tally, facts, file } = written;
+        let Written { tally, facts, file, seen } = written;
+        (published.rows, published.new, published.changed) = (tally.rows, tally.new, tally.changed);
+        if tally.withheld > 0 {
+            published.withheld = withheld;
+        }
         let mut record = facts.record(date, walked, run_id, &staged.absent);
         if let Some(old) = old.as_ref().filter(|_| !walked.alone) {
             // A walk over a part of the day says nothing of the rest.
             record.checked_at = old.checked_at;
         }
         record.imported = origin.imports(date) || old.as_ref().is_some_and(|old| old.imported);
-        let mut published =
-            Published { rows: tally.rows, new: tally.new, changed: tally.changed, written: true };
-        if let Some(old) = old.filter(|_| had_file && tally.new == 0 && tally.changed == 0) {
+        if published.is_doubtful() {
+            // A walk that may have seen less than there is settles nothing.
+            record.complete = old.as_ref().is_some_and(|old| old.complete);
+            record.sealed = false;
+        }
+        published.settled = Settled::between(old.as_ref(), &record);
+        if let Some(old) =
+            old.filter(|_| tally.stored() > 0 && tally.new + tally.changed + published.vanished == 0)
+        {
             lake.discard(file)?;
-            published.written = false;
             record = DayRecord {
                 bytes: old.bytes,
                 sha256: old.sha256,
@@ -129,6 +209,7 @@ impl Publication<'_> {
             };
             lake.record_day(&record)?;
         } else {
+            published.written = true;
             record.bytes = file.bytes;
             record.sha256.clone_from(&file.sha256);
             lake.swap_in(file, seen, &Intent { run_id: run_id.to_owned(), record })?;
@@ -136,20 +217,32 @@ impl Publication<'_> {
         Ok(published)
     }
 
+    /// The columns that had values and of which not one staged row has the attribute: a key's blocklist makes
+    /// attributes vanish (docs: api-attribute-blocklists), and what it hides is not gone.
+    fn withheld(&self, staged: &StagedDay, old: Option<&DayRecord>) -> Vec<&'static str> {
+        let removes = matches!(self.origin, Origin::Walk(Walked { vanished: Vanished::Remove, .. }));
+        let Some(old) = old.filter(|_| !removes) else { return Vec::new() };
+        let had_values =
+            |name: &&'static str| old.coverage.get(*name).is_some_and(|coverage| coverage.known > 0);
+        staged.absent.throughout().filter(had_values).collect()
+    }
+
     /// Encodes the merged rows; none if there is not a single row.
     fn write_merged(
         &self,
         staged: &StagedDay,
-        existing: Option<Batches<'static>>,
         old: Option<&DayRecord>,
+        withheld: &[&'static str],
+        remove: bool,
     ) -> Result<Option<Written>, Error> {
-        let Self { lake, run_id, date, origin } = *self;
+        let Self { lake, run_id, folder, date, origin, unread, again } = *self;
         // The day file's first row is not known before it is read; it is opened first.
         let first = RowKey { created_ms: i64::MAX, session_id: String::new() };
+        let (existing, seen) = lake.open_day(date)?.unzip();
         let mut sources: Vec<Source<'_>> =
             existing.into_iter().map(|batches| Source { newest: first.clone(), rank: 0, batches }).collect();
         for (nth, part) in staged.parts.iter().enumerate() {
-            let lazily = move || lake.read_part(run_id, part);
+            let lazily = move || lake.read_part(folder, part);
             sources.push(Source { newest: part.newest.clone(), rank: nth + 1, batches: lazy(lazily, part) });
         }
         if let Some(rest) = staged.rest()? {
@@ -160,12 +253,18 @@ impl Publication<'_> {
         if sources.is_empty() {
             return Ok(None);
         }
-        let gives_way = |stored_ms, incoming_ms| origin.stored_gives_way(old, stored_ms, incoming_ms);
-        let mut merge = Merge::new(sources, &gives_way)?;
+        let withheld: Vec<usize> = withheld.iter().filter_map(|name| schema().index_of(name).ok()).collect();
+        let rules = Rules {
+            gives_way: &|stored_ms, incoming_ms| origin.stored_gives_way(old, stored_ms, incoming_ms),
+            is_missed: &|created_ms, id| !again && origin.went_over(created_ms) && !unread.may_be(id),
+            remove,
+            withheld: &withheld,
+        };
+        let mut merge = Merge::new(sources, &rules)?;
         let key = layout::day_file(date);
         let failed = |source| Error::file("written", &key, source);
         let mut facts = Facts::default();
-        let mut writer = ArrowWriter::try_new(lake.writer(run_id, date)?, schema(), Some(properties(run_id)))
+        let mut writer = ArrowWriter::try_new(lake.writer(folder, date)?, schema(), Some(properties(run_id)))
             .map_err(failed)?;
         while let Some(batch) = merge.next_batch()? {
             facts.add(&batch);
@@ -179,7 +278,7 @@ impl Publication<'_> {
             writer.append_key_value_metadata(KeyValue::new(format!("session_risk.{name}"), value));
         }
         let file = writer.into_inner().map_err(failed)?.finish()?;
-        Ok(Some(Written { tally, facts, file }))
+        Ok(Some(Written { tally, facts, file, seen }))
     }
 }
 
@@ -188,6 +287,8 @@ struct Written {
     tally: Tally,
     facts: Facts,
     file: Encoded,
+    /// The version of the day file that was merged; none if there was none.
+    seen: Option<UpdateVersion>,
 }
 
 /// A part's batches, its file opened only when the first is asked for.
@@ -240,12 +341,12 @@ impl Lake {
         Ok(ids)
     }
 
-    /// The ids of sessions that were created at a moment or later, the oldest first: the API's list goes on below
-    /// each of them. At most `most`.
+    /// Sessions that were created at a moment or later, the oldest first: the API's list goes on below each of them.
+    /// At most `most`.
     ///
     /// # Errors
     /// [`Error`] if a day file cannot be read.
-    pub fn seeds(&self, manifest: &Manifest, moment: Timestamp, most: usize) -> Result<Vec<String>, Error> {
+    pub fn seeds(&self, manifest: &Manifest, moment: Timestamp, most: usize) -> Result<Vec<Seed>, Error> {
         let mut seeds = Vec::new();
         let days = manifest.days.range(utc_date(moment)..).filter(|(_, day)| day.rows > 0);
         for (date, _) in days {
@@ -253,7 +354,10 @@ impl Lake {
             for batch in self.read_day(*date)?.into_iter().flatten() {
                 let keys = KeyColumns::of(&batch?);
                 let newer = (0..keys.len()).filter(|row| keys.created_ms(*row) >= moment.as_millisecond());
-                of_day.extend(newer.map(|row| keys.at(row).1.to_owned()));
+                of_day.extend(newer.map(|row| {
+                    let RowKey { created_ms, session_id } = keys.key(row);
+                    Seed { created_ms, session_id }
+                }));
                 // Only the oldest are of use.
                 of_day.drain(..of_day.len().saturating_sub(most));
             }
@@ -276,16 +380,39 @@ impl Lake {
         self.delete(&journal)
     }
 
+    /// Deletes the file of a day that has no rows any more, and records the day.
+    fn take_out(&self, intent: &Intent) -> Result<(), Error> {
+        let journal = layout::intent(intent.record.date);
+        self.write_scratch(&journal, to_json(&journal, intent)?)?;
+        self.delete(&layout::day_file(intent.record.date))?;
+        self.record_day(&intent.record)?;
+        self.delete(&journal)
+    }
+
+    /// Takes back what a publication settled about a day.
+    ///
+    /// # Errors
+    /// [`Error`] if the day's record cannot be read or written.
+    pub fn unsettle(&self, date: Date, settled: Settled) -> Result<(), Error> {
+        let Some(mut record) = self.read_json::<DayRecord>(&layout::day_record(date))? else { return Ok(()) };
+        record.complete &= !settled.complete;
+        record.sealed &= !settled.sealed;
+        self.record_day(&record)
+    }
+
     /// Finishes what a crashed run was about to record: a day file that bears an intent's checksum is ours.
     ///
     /// # Errors
     /// [`Error`] if an intent or a day file cannot be read or the record not written.
     pub fn settle_intents(&self) -> Result<(), Error> {
         for key in self.list(&layout::intents())? {
-            if let Some(intent) = self.read_json::<Intent>(&key)?
-                && self.is_in_place(intent.record.date, &intent.record.sha256)?
-            {
-                self.record_day(&intent.record)?;
+            if let Some(intent) = self.read_json::<Intent>(&key)? {
+                if intent.record.rows == 0 {
+                    self.delete(&layout::day_file(intent.record.date))?;
+                    self.record_day(&intent.record)?;
+                } else if self.is_in_place(intent.record.date, &intent.record.sha256)? {
+                    self.record_day(&intent.record)?;
+                }
             }
             self.delete(&key)?;
         }

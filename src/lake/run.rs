@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::signals::Sightings;
 use super::{Error, Lake, Published, layout};
 use crate::session::{Decoded, Quarantined};
 
@@ -24,12 +25,18 @@ pub struct RunCounts {
     pub new: u64,
     /// Rows that the lake had otherwise.
     pub changed: u64,
+    /// Rows that the lake had and the API does not list any more: they were removed.
+    #[serde(default)]
+    pub vanished: u64,
     /// Resources that could not become rows.
     pub quarantined: u64,
     /// Values of another type than documented, by column.
     pub wrong_types: BTreeMap<String, u64>,
     /// Days whose files were written.
     pub days_written: u64,
+    /// Which signals were in them: for the lake's record of these.
+    #[serde(skip)]
+    sightings: Sightings,
 }
 
 impl RunCounts {
@@ -37,15 +44,17 @@ impl RunCounts {
     pub fn seen(&mut self, decoded: &Decoded) {
         self.rows += decoded.batch.num_rows() as u64;
         self.quarantined += decoded.quarantined.len() as u64;
+        self.sightings.see(decoded);
         for (column, times) in &decoded.wrong_types {
             *self.wrong_types.entry((*column).to_owned()).or_default() += times;
         }
     }
 
     /// Counts a published day.
-    pub fn published(&mut self, published: Published) {
+    pub fn published(&mut self, published: &Published) {
         self.new += published.new;
         self.changed += published.changed;
+        self.vanished += published.vanished;
         self.days_written += u64::from(published.written);
     }
 
@@ -111,6 +120,10 @@ pub struct RunRecord {
     pub waited_seconds: f64,
     /// Requests left in the API's window at the end, if it said so.
     pub budget_left: Option<u32>,
+    /// Requests a window that the API allows, if it said so: the lowest limit in force.
+    pub rate_limit: Option<u32>,
+    /// Requests a window that the pace came to at most; none where no API was asked.
+    pub pace: Option<f64>,
     /// What it counted.
     #[serde(flatten)]
     pub counts: RunCounts,
@@ -119,7 +132,7 @@ pub struct RunRecord {
 }
 
 impl Lake {
-    /// Writes a run's record, and its quarantine if there is any.
+    /// Writes a run's record, its quarantine if there is any, and what it saw of the signals; warns of news among them.
     ///
     /// # Errors
     /// [`Error::Store`] if one of them cannot be written.
@@ -140,7 +153,8 @@ impl Lake {
             }
             self.write_bytes(&key, lines)?;
         }
-        self.write_json(&layout::run_record(&record.run_id), record)
+        self.write_json(&layout::run_record(&record.run_id), record)?;
+        self.note_signals(&record.counts.sightings)
     }
 
     /// The records of all runs, in the order in which they began. One that cannot be understood is left out: it

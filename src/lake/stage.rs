@@ -16,9 +16,13 @@ use super::parts::{KeyColumns, Part, by_age, sorted};
 use super::{Error, Lake, layout, to_json};
 use crate::range::{DayRange, day_start, utc_date};
 use crate::session::Decoded;
+use crate::session::decode::column_at;
+use crate::session::schema::{ATTRIBUTES, RELATIONSHIPS};
 
 /// Rows of one day that are buffered before they become a part, whether or not a checkpoint is due.
 const PART_ROWS: usize = 32_768;
+/// Ids of unreadable sessions that are remembered.
+const UNREAD_IDS: usize = 10_000;
 /// Rows of all days together that are buffered before all of them become parts.
 const BUFFERED_ROWS: usize = 131_072;
 
@@ -27,6 +31,8 @@ const BUFFERED_ROWS: usize = 131_072;
 pub struct Stage {
     pub(super) lake: Lake,
     pub(super) run_id: String,
+    /// The name of its folder under staging: the run's own, or another for each of its walks side by side.
+    pub(super) folder: String,
     /// Only rows of these days are kept; the others were passed on the way.
     range: Option<DayRange>,
     days: BTreeMap<Date, StagedDay>,
@@ -34,6 +40,34 @@ pub struct Stage {
     next_part: u64,
     /// Parts whose day is published, but which the last checkpoint still names.
     pub(super) spent: Vec<Part>,
+    pub(super) unread: Unread,
+    /// The days that were published so far.
+    pub(super) published: BTreeSet<Date>,
+}
+
+/// Sessions that came in and could not become rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Unread {
+    ids: BTreeSet<String>,
+    /// Whether one of them had no id: it may be any.
+    any: bool,
+}
+
+impl Unread {
+    fn take_in(&mut self, decoded: &Decoded) {
+        for quarantined in &decoded.quarantined {
+            match &quarantined.session_id {
+                // So many are a reason to trust no absence; there is no use in remembering them all.
+                Some(id) if !id.is_empty() && self.ids.len() < UNREAD_IDS => _ = self.ids.insert(id.clone()),
+                _ => self.any = true,
+            }
+        }
+    }
+
+    /// Whether the session may be one of them.
+    pub(super) fn may_be(&self, id: &str) -> bool {
+        self.any || self.ids.contains(id)
+    }
 }
 
 /// One day's rows.
@@ -59,32 +93,55 @@ impl StagedDay {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct AbsentCounts(pub(super) HashMap<u64, u64>);
 
+impl AbsentCounts {
+    /// The columns of the attributes that not one row had; none where there is no row.
+    pub(super) fn throughout(&self) -> impl Iterator<Item = &'static str> {
+        let missing = self.0.keys().copied().reduce(|one, other| one & other).unwrap_or_default();
+        (0..ATTRIBUTES.len() + RELATIONSHIPS.len())
+            .filter(move |place| missing & (1 << place) != 0)
+            .map(column_at)
+    }
+}
+
 /// What a stage needs to go on after its process ended.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct StageState {
     parts: Vec<Part>,
     absent: BTreeMap<Date, Vec<(u64, u64)>>,
     next_part: u64,
+    unread: Unread,
+    published: BTreeSet<Date>,
 }
 
 impl Stage {
-    /// An empty stage of a run. `range` drops the rows of all other days.
-    pub fn new(lake: Lake, run_id: &str, range: Option<DayRange>) -> Self {
+    /// An empty stage of a run, in a folder of its own. `range` drops the rows of all other days.
+    pub fn new(lake: Lake, run_id: &str, folder: &str, range: Option<DayRange>) -> Self {
         Self {
             lake,
             run_id: run_id.to_owned(),
+            folder: folder.to_owned(),
             range,
             days: BTreeMap::new(),
             buffered: 0,
             next_part: 0,
             spent: Vec::new(),
+            unread: Unread::default(),
+            published: BTreeSet::new(),
         }
     }
 
     /// The stage of an interrupted run, as its checkpoint described it.
-    pub fn resume(lake: Lake, run_id: &str, range: Option<DayRange>, state: StageState) -> Self {
-        let mut stage = Self::new(lake, run_id, range);
+    pub fn resume(
+        lake: Lake,
+        run_id: &str,
+        folder: &str,
+        range: Option<DayRange>,
+        state: StageState,
+    ) -> Self {
+        let mut stage = Self::new(lake, run_id, folder, range);
         stage.next_part = state.next_part;
+        stage.unread = state.unread;
+        stage.published = state.published;
         for part in state.parts {
             stage.days.entry(part.date).or_default().parts.push(part);
         }
@@ -99,6 +156,7 @@ impl Stage {
     /// # Errors
     /// [`Error::Store`] if a part cannot be written.
     pub fn append(&mut self, decoded: &Decoded) -> Result<(), Error> {
+        self.unread.take_in(decoded);
         let (batch, order) = by_age(&decoded.batch).map_err(Error::arrow("sorted"))?;
         let absent =
             |row: usize| decoded.absent[order.as_ref().map_or(row, |order| order.value(row) as usize)];
@@ -134,17 +192,29 @@ impl Stage {
             parts: self.days.values().flat_map(|day| day.parts.iter().cloned()).collect(),
             absent: self.days.iter().map(|(date, day)| (*date, absent(day))).collect(),
             next_part: self.next_part,
+            unread: self.unread.clone(),
+            published: self.published.clone(),
         })
     }
 
-    /// The run whose staging folder this is.
-    pub fn run_id(&self) -> &str {
-        &self.run_id
+    /// From now on only the rows of these days are kept.
+    pub fn narrow(&mut self, days: DayRange) {
+        self.range = Some(days);
+    }
+
+    /// The name of its folder under staging.
+    pub fn folder(&self) -> &str {
+        &self.folder
     }
 
     /// The days that have rows waiting, oldest first.
     pub fn days(&self) -> Vec<Date> {
         self.days.keys().copied().collect()
+    }
+
+    /// Whether the day was published already, be it before an interruption.
+    pub fn has_published(&self, date: Date) -> bool {
+        self.published.contains(&date)
     }
 
     /// The first day of which the lake has some of the waiting sessions already, and how many of them.
@@ -160,7 +230,7 @@ impl Stage {
             }
             let before = stored.len();
             for part in &day.parts {
-                for batch in self.lake.read_part(&self.run_id, part)? {
+                for batch in self.lake.read_part(&self.folder, part)? {
                     let keys = KeyColumns::of(&batch.map_err(Error::arrow("read"))?);
                     (0..keys.len()).for_each(|row| _ = stored.remove(keys.at(row).1));
                 }
@@ -185,7 +255,7 @@ impl Stage {
     /// [`Error::Store`] if one cannot be deleted.
     pub fn sweep(&mut self) -> Result<(), Error> {
         for part in std::mem::take(&mut self.spent) {
-            self.lake.delete(&layout::staged(&self.run_id, &part.name))?;
+            self.lake.delete(&layout::staged(&self.folder, &part.name))?;
         }
         Ok(())
     }
@@ -197,7 +267,7 @@ impl Stage {
     pub fn clear(&mut self) -> Result<(), Error> {
         self.days.clear();
         self.buffered = 0;
-        self.lake.clear_staging(&self.run_id)
+        self.lake.clear_staging(&self.folder)
     }
 
     fn spill_all(&mut self) -> Result<(), Error> {
@@ -207,7 +277,7 @@ impl Stage {
     fn spill(&mut self, date: Date) -> Result<(), Error> {
         let Some(day) = self.days.get_mut(&date) else { return Ok(()) };
         let Some(batch) = day.rest()? else { return Ok(()) };
-        let part = self.lake.write_part(&self.run_id, date, self.next_part, &batch)?;
+        let part = self.lake.write_part(&self.folder, date, self.next_part, &batch)?;
         self.next_part += 1;
         day.parts.push(part);
         day.buffer.clear();
@@ -229,11 +299,11 @@ fn day_run(keys: &KeyColumns, from: usize) -> (Date, usize) {
 
 /// What runs leave under `_session_risk/staging/` and `_session_risk/quarantine/`.
 impl Lake {
-    /// The runs that have something staged.
+    /// The folders in which something is staged.
     ///
     /// # Errors
-    /// [`Error::Store`] if the folder cannot be listed.
-    pub fn staged_runs(&self) -> Result<BTreeSet<String>, Error> {
+    /// [`Error::Store`] if the folder of them cannot be listed.
+    pub fn staged_folders(&self) -> Result<BTreeSet<String>, Error> {
         let folder = layout::staging();
         let run = |key: Key| key.prefix_match(&folder)?.next().map(|run| run.as_ref().to_owned());
         let mut runs: BTreeSet<String> = self.list(&folder)?.into_iter().filter_map(run).collect();
@@ -241,16 +311,16 @@ impl Lake {
         Ok(runs)
     }
 
-    /// Deletes whatever a run staged.
+    /// Deletes whatever is staged in a folder.
     ///
     /// # Errors
     /// [`Error::Store`] if something cannot be deleted.
-    pub fn clear_staging(&self, run_id: &str) -> Result<(), Error> {
-        let folder = layout::staged(run_id, "");
-        for key in self.list(&folder)? {
+    pub fn clear_staging(&self, folder: &str) -> Result<(), Error> {
+        let within = layout::staged(folder, "");
+        for key in self.list(&within)? {
             self.delete(&key)?;
         }
-        self.place.remove_folder(&folder);
+        self.place.remove_folder(&within);
         Ok(())
     }
 
@@ -259,38 +329,38 @@ impl Lake {
     /// # Errors
     /// [`Error::Store`] if something cannot be listed or deleted.
     pub fn clear_abandoned(&self) -> Result<(), Error> {
-        for run_id in self.staged_runs()? {
-            if self.read_checkpoint::<IgnoredAny>(&run_id).is_none() {
-                self.clear_staging(&run_id)?;
+        for folder in self.staged_folders()? {
+            if self.read_checkpoint::<IgnoredAny>(&folder).is_none() {
+                self.clear_staging(&folder)?;
             }
         }
         Ok(())
     }
 
-    /// Keeps a run's checkpoint beside its parts.
+    /// Keeps a walk's checkpoint beside its parts.
     ///
     /// # Errors
     /// [`Error::Store`] if it cannot be written.
-    pub fn write_checkpoint<T: Serialize>(&self, run_id: &str, checkpoint: &T) -> Result<(), Error> {
-        let key = layout::staged(run_id, "checkpoint.json");
+    pub fn write_checkpoint<T: Serialize>(&self, folder: &str, checkpoint: &T) -> Result<(), Error> {
+        let key = layout::staged(folder, "checkpoint.json");
         self.write_scratch(&key, to_json(&key, checkpoint)?)
     }
 
-    /// A run's checkpoint; none if there is none of use: it only saves requests, so a damaged one is no error.
-    pub fn read_checkpoint<T: DeserializeOwned>(&self, run_id: &str) -> Option<T> {
-        self.read_json(&layout::staged(run_id, "checkpoint.json")).ok().flatten()
+    /// A walk's checkpoint; none if there is none of use: it only saves requests, so a damaged one is no error.
+    pub fn read_checkpoint<T: DeserializeOwned>(&self, folder: &str) -> Option<T> {
+        self.read_json(&layout::staged(folder, "checkpoint.json")).ok().flatten()
     }
 
     /// Whether every part of a stage is where its checkpoint says, and whole.
-    pub fn has_parts(&self, run_id: &str, state: &StageState) -> bool {
-        state.parts.iter().all(|part| self.has_part(run_id, part))
+    pub fn has_parts(&self, folder: &str, state: &StageState) -> bool {
+        state.parts.iter().all(|part| self.has_part(folder, part))
     }
 
-    /// Whether the day has a record.
+    /// A day's record; none if it has none.
     ///
     /// # Errors
     /// [`Error::Record`] if it has one that cannot be understood.
-    pub fn has_day_record(&self, date: Date) -> Result<bool, Error> {
-        Ok(self.read_json::<DayRecord>(&layout::day_record(date))?.is_some())
+    pub fn day_record(&self, date: Date) -> Result<Option<DayRecord>, Error> {
+        self.read_json(&layout::day_record(date))
     }
 }

@@ -34,11 +34,11 @@ const PART_BYTES: usize = 8 << 20;
 
 impl Lake {
     /// A new day file, which nobody sees before it is [put in place](Self::put_in_place).
-    pub(super) fn writer(&self, run_id: &str, date: Date) -> Result<StoreWriter, Error> {
+    pub(super) fn writer(&self, folder: &str, date: Date) -> Result<StoreWriter, Error> {
         let target = layout::day_file(date);
         let sink = match self.place {
             Place::Folder(_) => {
-                let key = layout::staged(run_id, &format!("{date}.parquet"));
+                let key = layout::staged(folder, &format!("{date}.parquet"));
                 let upload = self
                     .wait(begin(&self.store, &key))
                     .map_err(|source| store_error("write", &key, source))?;

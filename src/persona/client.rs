@@ -1,24 +1,27 @@
 //! Requests, one page at a time: paced, retried, and never to another host.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::stream::{self, Stream};
 use jiff::Timestamp;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode};
+use tokio::sync::{Notify, OnceCell};
 use url::Url;
 
 use super::error::{Attempt, Error};
-use super::pacing::{Budget, Limits, Pacer};
-use super::page::{Cursor, Page, outline};
-use super::retry::{self, Failure, Policy, Trouble, Verdict};
-use super::{ApiKey, BaseUrl, PAGE_SIZE};
+use super::pacing::{Budget, Pacer, Ticket};
+use super::retry::{Failure, Policy};
+use super::{ApiKey, BaseUrl};
 
+mod ask;
+mod limits;
 mod probe;
 
+pub use limits::Allowance;
+use limits::Flight;
 pub use probe::Probe;
 
 /// The largest body that is read: a thousand times an ordinary page.
@@ -47,6 +50,10 @@ pub struct Counters {
     too_many: AtomicU64,
     waited_ms: AtomicU64,
     bytes: AtomicU64,
+    /// What an answer took of late, in microseconds; 0 before the first.
+    latency_us: AtomicU64,
+    /// The server's clock at the last answer, in milliseconds since 1970; 0 before the first.
+    server_ms: AtomicI64,
 }
 
 impl Counters {
@@ -70,6 +77,19 @@ impl Counters {
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
+    /// What an answer took of late, from the request to its last byte; none before the first.
+    pub fn latency(&self) -> Option<Duration> {
+        let latency = Duration::from_micros(self.latency_us.load(Ordering::Relaxed));
+        (!latency.is_zero()).then_some(latency)
+    }
+
+    /// A moving average: a single slow answer does not make the API a slow one.
+    fn took(&self, time: Duration) {
+        let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
+        let smoothed = |old| Some(if old == 0 { time } else { (old * 7 + time) / 8 });
+        // Never refused: the closure always has a value.
+        let _ = self.latency_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, smoothed);
+    }
 }
 
 /// A client of one environment: one connection pool, one pacer.
@@ -79,14 +99,20 @@ pub struct Client {
     base_url: BaseUrl,
     policy: Policy,
     pacer: Mutex<Pacer>,
+    /// Held by the request that waits for its time; the others queue up behind it.
+    turn: tokio::sync::Mutex<()>,
+    /// Wakes it: what the pacer knows has changed.
+    heard: Notify,
+    limits_asked: OnceCell<()>,
     counters: Arc<Counters>,
 }
 
 /// An answer with status 200.
-struct Answer {
+pub(super) struct Answer {
     headers: HeaderMap,
-    body: Bytes,
+    pub(super) body: Bytes,
     received: Timestamp,
+    ticket: Ticket,
 }
 
 impl Client {
@@ -120,6 +146,9 @@ impl Client {
             base_url,
             policy,
             pacer: Mutex::new(Pacer::new(budget)),
+            turn: tokio::sync::Mutex::default(),
+            heard: Notify::new(),
+            limits_asked: OnceCell::new(),
             counters: Arc::default(),
         })
     }
@@ -129,132 +158,64 @@ impl Client {
         Arc::clone(&self.counters)
     }
 
-    /// Requests left in the API's window, if it says so, and requests a window that the pace comes to.
-    pub fn budget(&self) -> (Option<u32>, f64) {
-        let pacer = self.pacer();
-        (pacer.remaining(), pacer.rate(Instant::now()))
+    /// The server's clock at the last answer; none before the first.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        let moment = self.counters.server_ms.load(Ordering::Relaxed);
+        Timestamp::from_millisecond(moment).ok().filter(|_| moment != 0)
     }
 
-    /// Every page of sessions from `start` (none: the newest) towards older ones, until the API says that there
-    /// is no next page. An empty or short page ends nothing: a key's payload filter makes such pages
-    /// (docs: api-key-payload-filters). After an error the stream ends.
-    pub fn pages(&self, start: Option<Cursor>) -> impl Stream<Item = Result<Page, Error>> + '_ {
-        stream::try_unfold(Some(start), move |place| async move {
-            let Some(after) = place else { return Ok(None) };
-            let page = self.page(after.as_ref()).await?;
-            let place = page.next.clone().map(Some);
-            Ok(Some((page, place)))
-        })
+    /// Requests that must be under way at the same time to make use of the pace: the pace times the time that an
+    /// answer takes. None before the first answer.
+    pub fn requests_at_once(&self) -> Option<f64> {
+        let (latency, pacer) = (self.counters.latency()?, self.pacer());
+        Some(pacer.rate(Instant::now()) / pacer.window().as_secs_f64() * latency.as_secs_f64())
     }
 
-    /// One page, however many attempts it takes.
-    async fn page(&self, after: Option<&Cursor>) -> Result<Page, Error> {
-        let mut url = self.base_url.join("inquiry-sessions");
-        url.query_pairs_mut().append_pair("page[size]", &PAGE_SIZE.to_string());
-        if let Some(cursor) = after {
-            url.query_pairs_mut().append_pair("page[after]", cursor.as_str());
-        }
-        let what = || {
-            after.map_or_else(|| "the first page".to_owned(), |c| format!("the page after {}", c.as_str()))
-        };
-        let mut first_failure = None;
-        let mut failures = 0;
-        loop {
-            let attempt = match self.attempt(&url).await {
-                Ok(page) => return Ok(page),
-                Err(attempt) => attempt,
-            };
-            failures += 1;
-            let elapsed = first_failure.get_or_insert_with(Instant::now).elapsed();
-            let known_good = after.is_some() || matches!(attempt.failure, Failure::Status { code: 429, .. });
-            let trouble = Trouble { failures, elapsed, known_good };
-            match retry::decide(&self.policy, attempt.failure, trouble, fastrand::f64()) {
-                Verdict::Retry(wait) => {
-                    tracing::debug!(failures, wait_ms = wait.as_millis() as u64, cause = %attempt.error, "asking again for {}", what());
-                    self.counters.retries.fetch_add(1, Ordering::Relaxed);
-                    self.wait(wait).await;
-                }
-                Verdict::GiveUp => {
-                    return Err(Error::GaveUp { what: what(), failures, elapsed, last: attempt.error });
-                }
-                Verdict::Unreachable => {
-                    let host = self.base_url.host();
-                    return Err(Error::Unreachable { host, attempts: failures, last: attempt.error });
-                }
-                Verdict::Refused | Verdict::Rejected | Verdict::Quota => {
-                    return Err(self.final_error(attempt.error, what()));
-                }
-            }
-        }
+    pub(super) fn base_url(&self) -> &BaseUrl {
+        &self.base_url
     }
 
-    /// An answer that stays the same however often it is asked for.
-    fn final_error(&self, attempt: Attempt, what: String) -> Error {
-        match attempt {
-            Attempt::Status { status: status @ (401 | 403), detail } => Error::Refused { status, detail },
-            Attempt::Status { status: 429, detail } => Error::Quota { detail },
-            Attempt::Status { status: status @ 300..=399, .. } => {
-                Error::Redirect { host: self.base_url.host(), status }
-            }
-            Attempt::Status { status, detail } => Error::Rejected { status, what, detail },
-            last => Error::GaveUp { what, failures: 1, elapsed: Duration::ZERO, last },
-        }
-    }
-
-    /// Waits for its slot, sends one request and reads the page.
-    async fn attempt(&self, url: &Url) -> Result<Page, FailedAttempt> {
-        let wait = self.pacer().take_slot(Instant::now());
-        self.wait(wait).await;
+    /// Waits until the pace lets it, sends one request and reads its answer.
+    async fn get(&self, url: &Url) -> Result<Answer, FailedAttempt> {
+        let flight = self.depart().await;
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        let sent = Instant::now();
         let response =
             self.http.get(url.clone()).send().await.map_err(|e| broken("the connection failed", e))?;
-        let answer = self.read(response).await?;
-        let page = outline(&answer.body)
-            .map_err(|error| FailedAttempt { failure: Failure::Broken, error: Attempt::Body(error) })?;
-        if let Some(host) = page.host.filter(|host| *host != self.base_url.host()) {
-            tracing::warn!(%host, "the next link names another host; only its cursor is used");
-        }
-        Ok(Page {
-            body: answer.body,
-            resources: page.resources,
-            next: page.next,
-            server_time: answer.received,
-            environment: text(&answer.headers, "persona-environment-id").map(str::to_owned),
-        })
+        let answer = self.read(flight, response).await?;
+        self.counters.took(sent.elapsed());
+        Ok(answer)
     }
 
-    async fn read(&self, response: Response) -> Result<Answer, FailedAttempt> {
+    async fn read(&self, flight: Flight<'_>, response: Response) -> Result<Answer, FailedAttempt> {
         let status = response.status();
         let headers = response.headers().clone();
         let received = server_time(&headers);
-        self.pacer().learn(Instant::now(), limits(&headers), 0);
+        self.counters.server_ms.store(received.as_millisecond(), Ordering::Relaxed);
+        let ticket = flight.ticket();
+        let hint = flight.land(status, &headers, received);
         if status != StatusCode::OK {
-            return Err(self.status_failure(status, &headers, response, received).await);
+            return Err(self.status_failure(status, response, hint).await);
         }
         let body = read_body(response, MAX_BODY).await?;
         self.counters.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
-        Ok(Answer { headers, body, received })
+        Ok(Answer { headers, body, received, ticket })
     }
 
     async fn status_failure(
         &self,
         status: StatusCode,
-        headers: &HeaderMap,
         response: Response,
-        now: Timestamp,
+        hint: Option<Duration>,
     ) -> FailedAttempt {
-        let hint = retry::hint(text(headers, "ratelimit-reset"), text(headers, "retry-after"), now);
         // The body of an error is short, and no reason to fail differently.
         let body = read_body(response, 64 << 10).await.unwrap_or_default();
         let detail = error_words(&body);
         let quota = status == StatusCode::TOO_MANY_REQUESTS && detail.starts_with("Quota exceeded");
         if status == StatusCode::TOO_MANY_REQUESTS {
             self.counters.too_many.fetch_add(1, Ordering::Relaxed);
-            self.pacer().refused(Instant::now());
         }
         let status = status.as_u16();
-        // Only a 429 speaks of the window; a 5xx that carries the usual headers does not mean them as a hint.
-        let hint = if status == 429 { hint } else { retry::hint(None, text(headers, "retry-after"), now) };
         FailedAttempt {
             failure: Failure::Status { code: status, quota, hint },
             error: Attempt::Status { status, detail },
@@ -262,11 +223,8 @@ impl Client {
     }
 
     async fn wait(&self, wait: Duration) {
-        // Timers are no finer than a millisecond; a shorter wait is made up for by the slack of the next.
-        if wait >= Duration::from_millis(1) {
-            self.counters.waited_ms.fetch_add(wait.as_millis() as u64, Ordering::Relaxed);
-            tokio::time::sleep(wait).await;
-        }
+        self.counters.waited_ms.fetch_add(wait.as_millis() as u64, Ordering::Relaxed);
+        tokio::time::sleep(wait).await;
     }
 
     fn pacer(&self) -> std::sync::MutexGuard<'_, Pacer> {
@@ -301,15 +259,6 @@ async fn read_body(mut response: Response, limit: usize) -> Result<Bytes, Failed
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
-}
-
-fn limits(headers: &HeaderMap) -> Limits {
-    let number = |name| text(headers, name)?.trim().parse::<u32>().ok();
-    Limits {
-        limit: number("ratelimit-limit").filter(|limit| *limit > 0),
-        remaining: number("ratelimit-remaining"),
-        reset: number("ratelimit-reset").map(|seconds| Duration::from_secs(seconds.into())),
-    }
 }
 
 fn server_time(headers: &HeaderMap) -> Timestamp {

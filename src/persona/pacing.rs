@@ -1,17 +1,26 @@
 //! The even pace that keeps an export out of production's way.
 //!
 //! The API allows 300 requests a minute an environment over all keys, and a key may have a lower limit of its own
-//! (docs.withpersona.com/rate-limiting). Its headers count one key only, so what others spend shows merely as a
-//! 429 that the headers did not foretell. The pacer must not know HTTP nor sleep: it is told the time and says
-//! how long to wait.
+//! (docs.withpersona.com/rate-limiting). Whether its windows are fixed or slide is not documented, nor how the
+//! seconds to their end are rounded, so the pace holds for both. The headers may count one key only; then what
+//! others spend shows merely as a 429 that nothing foretold. The pacer must not know HTTP nor sleep: it is told the
+//! time and says how long to wait.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// The limit that the API's documents give, in requests a window.
 pub const DOCUMENTED_LIMIT: u32 = 300;
 
-/// How far a late slot may be caught up: timers are late by a millisecond or two, and the pace is meant on average.
+/// How far a late request may be caught up: timers are late by a millisecond or two, and the pace is meant on
+/// average.
 const SLACK: Duration = Duration::from_millis(20);
+
+/// Timers are no finer than that: a shorter wait is none, and the slack makes up for it.
+const TIMER: Duration = Duration::from_millis(1);
+
+/// How long to wait for an answer that is under way before looking again.
+const LISTEN: Duration = Duration::from_secs(1);
 
 /// How much of the budget an export may take.
 #[derive(Debug, Clone)]
@@ -30,73 +39,147 @@ impl Default for Budget {
     }
 }
 
-/// What an answer's headers said of the limit.
+/// What an answer said of the limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Requests a window.
     pub limit: Option<u32>,
     /// Requests left in this window.
     pub remaining: Option<u32>,
-    /// Until the window ends.
+    /// Until the window ends, in whole seconds.
     pub reset: Option<Duration>,
 }
+
+/// A request that was let out. Requests are numbered in the order in which they go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket(u64);
 
 /// Says when the next request may go out.
 #[derive(Debug)]
 pub struct Pacer {
     budget: Budget,
-    limit: Option<u32>,
-    /// As the newest answer said it, less what was sent since.
-    remaining: Option<u32>,
-    window_ends: Option<Instant>,
+    /// What `GET /rate-limits` said.
+    stated: Option<u32>,
+    /// The lowest limit that headers named of late, and when.
+    heard: Option<(u32, Instant)>,
+    window: Option<Window>,
+    has_answered: bool,
+    sent: u64,
+    in_flight: BTreeSet<u64>,
     last_slot: Option<Instant>,
     halved_until: Option<Instant>,
+    held_until: Option<Instant>,
+}
+
+/// The API's window, as far as it is known.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    /// As the newest request's answer said it, less what that answer cannot have counted.
+    left: i64,
+    /// By then something is free again, however the API rounds.
+    ends: Instant,
+    /// The request whose answer said so.
+    told_by: u64,
 }
 
 impl Pacer {
     /// A pacer that has heard nothing from the API yet.
     pub fn new(budget: Budget) -> Self {
-        Self { budget, limit: None, remaining: None, window_ends: None, last_slot: None, halved_until: None }
-    }
-
-    /// Takes the next slot and says how long to wait for it. Counts the request as spent.
-    pub fn take_slot(&mut self, now: Instant) -> Duration {
-        // The interval is that of the pace as it is known now: the first answer may have changed it.
-        let due = self.last_slot.map(|last| last + self.interval(now));
-        let mut slot = due.map_or(now, |due| due.max(now.checked_sub(SLACK).unwrap_or(now)));
-        if let Some(pause) = self.pause(now) {
-            slot = slot.max(now + pause);
-            // A new window: what is left in it will be known with the next answer.
-            self.remaining = None;
+        Self {
+            budget,
+            stated: None,
+            heard: None,
+            window: None,
+            has_answered: false,
+            sent: 0,
+            in_flight: BTreeSet::new(),
+            last_slot: None,
+            halved_until: None,
+            held_until: None,
         }
-        self.remaining = self.remaining.map(|left| left.saturating_sub(1));
-        self.last_slot = Some(slot);
-        slot.saturating_duration_since(now)
     }
 
-    /// Learns from an answer's headers. `in_flight` requests were sent after that answer's own.
-    pub fn learn(&mut self, now: Instant, limits: Limits, in_flight: u32) {
+    /// Lets the next request out, which counts as spent from now on, or says how long to wait before asking again.
+    /// After an answer it is worth to ask earlier.
+    ///
+    /// # Errors
+    /// The time to wait.
+    pub fn take(&mut self, now: Instant) -> Result<Ticket, Duration> {
+        let due = self.due().unwrap_or(now);
+        let wait = due.saturating_duration_since(now + TIMER).max(self.stop(now));
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        self.last_slot = Some(due.max(now.checked_sub(SLACK).unwrap_or(now)));
+        if let Some(window) = &mut self.window {
+            window.left -= 1;
+        }
+        self.sent += 1;
+        self.in_flight.insert(self.sent);
+        Ok(Ticket(self.sent))
+    }
+
+    /// Learns from an answer.
+    pub fn learn(&mut self, now: Instant, ticket: Ticket, limits: Limits) {
+        self.landed(ticket);
+        self.has_answered = true;
         if let Some(limit) = limits.limit {
-            self.limit = Some(limit);
+            let is_in_force = |(lowest, at)| limit <= lowest || now >= at + self.budget.window;
+            if self.heard.is_none_or(is_in_force) {
+                self.heard = Some((limit, now));
+            }
         }
-        if let Some(remaining) = limits.remaining {
-            self.remaining = Some(remaining.saturating_sub(in_flight));
-            self.window_ends = limits.reset.map(|reset| now + reset);
+        let Some(remaining) = limits.remaining else { return };
+        if self.window.is_some_and(|window| window.told_by > ticket.0) {
+            // A slow answer, older than what is known: its own request is accounted for.
+            return;
+        }
+        let unseen = self.sent - ticket.0 + self.in_flight.range(..ticket.0).count() as u64;
+        let left = i64::from(remaining).saturating_sub_unsigned(unseen);
+        let reset = limits.reset.unwrap_or(self.budget.window).min(self.budget.window * 2);
+        // The seconds may be rounded down: a second in a minute.
+        let latest = now + reset + self.budget.window / 60;
+        let ends = match self.window {
+            // The same window still: of several roundings the earliest end is the nearest.
+            Some(known) if left <= known.left && now < known.ends => known.ends.min(latest),
+            _ => latest,
+        };
+        self.window = Some(Window { left, ends, told_by: ticket.0 });
+    }
+
+    /// Learns what `GET /rate-limits` tells. It may be of another limit than the headers: the lower holds.
+    pub fn learn_stated(&mut self, now: Instant, ticket: Ticket, limits: Limits) {
+        self.stated = limits.limit;
+        let is_less = |remaining| self.window.is_none_or(|window| i64::from(remaining) < window.left);
+        if limits.remaining.is_some_and(is_less) {
+            self.learn(now, ticket, Limits { limit: None, ..limits });
         }
     }
 
-    /// Hears of a 429. If the headers foretold none, others spend: half the pace for two windows.
-    pub fn refused(&mut self, now: Instant) {
-        if !self.at_reserve() {
+    /// Hears of a 429, with the API's hint when to come back. If nothing foretold it, others spend: half the pace for
+    /// two windows.
+    pub fn refused(&mut self, now: Instant, ticket: Ticket, limits: Limits, hint: Option<Duration>) {
+        if !self.is_at_reserve(now) {
             self.halved_until = Some(now + self.budget.window * 2);
         }
+        if let Some(hint) = hint {
+            self.held_until = self.held_until.max(Some(now + hint.min(self.budget.window * 2)));
+        }
+        // Nothing left until a moment that is no moment is no news.
+        let remaining = limits.remaining.filter(|_| hint.is_some());
+        self.learn(now, ticket, Limits { remaining, ..limits });
     }
 
-    /// Requests a window that the pace comes to.
+    /// A request is over, be it without an answer.
+    pub fn landed(&mut self, ticket: Ticket) {
+        self.in_flight.remove(&ticket.0);
+    }
+
+    /// Requests a window that the pace comes to at most.
     pub fn rate(&self, now: Instant) -> f64 {
-        let limit = self.limit.or(self.budget.max_rate).unwrap_or(DOCUMENTED_LIMIT);
+        let limit = self.limit().or(self.budget.max_rate).unwrap_or(DOCUMENTED_LIMIT);
         let mut rate = f64::from(limit) * (1.0 - self.budget.reserve);
-        if self.limit.is_none() && self.budget.max_rate.is_some() {
+        if self.limit().is_none() && self.budget.max_rate.is_some() {
             // No headers: the user's own word is the pace, not a limit to keep a share of.
             rate = f64::from(limit);
         }
@@ -109,117 +192,50 @@ impl Pacer {
         rate.max(1.0)
     }
 
-    /// Requests a window that the API allows, if it says so.
+    /// The limit's window.
+    pub fn window(&self) -> Duration {
+        self.budget.window
+    }
+
+    /// Requests a window that the API allows, if it says so: the lowest that is in force.
     pub fn limit(&self) -> Option<u32> {
-        self.limit
+        [self.stated, self.heard.map(|(limit, _)| limit)].into_iter().flatten().min()
     }
 
-    /// Requests left in this window, if the API says so.
+    /// Requests left in this window, if the API says so. Those under way are taken off.
     pub fn remaining(&self) -> Option<u32> {
-        self.remaining
+        self.window.map(|window| u32::try_from(window.left).unwrap_or(0))
     }
 
-    fn interval(&self, now: Instant) -> Duration {
-        self.budget.window.div_f64(self.rate(now))
+    /// Requests left in this window above the reserve.
+    fn spare(&self, window: Window) -> f64 {
+        let reserve = f64::from(self.limit().unwrap_or(DOCUMENTED_LIMIT)) * self.budget.reserve;
+        window.left as f64 - reserve
     }
 
-    fn at_reserve(&self) -> bool {
-        match (self.limit, self.remaining) {
-            (Some(limit), Some(remaining)) => f64::from(remaining) <= f64::from(limit) * self.budget.reserve,
-            _ => false,
-        }
+    fn is_at_reserve(&self, now: Instant) -> bool {
+        self.window.is_some_and(|window| self.spare(window) < 1.0 && now < window.ends)
     }
 
-    /// How long to stop for the window's end, if what is left has come down to the reserve.
-    fn pause(&self, now: Instant) -> Option<Duration> {
-        let ends = self.window_ends.filter(|_| self.at_reserve())?;
-        Some(ends.saturating_duration_since(now)).filter(|pause| !pause.is_zero())
+    /// When the pace lets the next request out: what is left above the reserve is spread over the rest of the window, so
+    /// that what others spend slows the pace down. Where nothing is left above it, that is the window's end.
+    fn due(&self) -> Option<Instant> {
+        let last = self.last_slot?;
+        let even = self.budget.window.div_f64(self.rate(last));
+        let spread = self
+            .window
+            .map(|window| window.ends.saturating_duration_since(last).div_f64(self.spare(window).max(1.0)));
+        Some(last + even.max(spread.unwrap_or_default()))
+    }
+
+    /// How long nothing may go out, whatever the pace.
+    fn stop(&self, now: Instant) -> Duration {
+        let held = self.held_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        // Where it is not known that anything is left, one request goes ahead, and its answer tells.
+        let is_unknown = self.window.map_or(!self.has_answered, |window| self.spare(window) < 1.0);
+        if is_unknown && !self.in_flight.is_empty() { held.max(LISTEN) } else { held }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    fn limits(limit: u32, remaining: u32, reset: u64) -> Limits {
-        Limits { limit: Some(limit), remaining: Some(remaining), reset: Some(Duration::from_secs(reset)) }
-    }
-
-    /// Runs a pacer on a turned clock for a while and counts its requests.
-    fn requests_in(pacer: &mut Pacer, start: Instant, span: Duration) -> u32 {
-        let (mut now, mut sent) = (start, 0);
-        loop {
-            now += pacer.take_slot(now);
-            if now >= start + span {
-                return sent;
-            }
-            sent += 1;
-        }
-    }
-
-    #[test]
-    fn without_headers_the_documented_limit_less_the_reserve_is_kept() {
-        let sent = requests_in(&mut Pacer::new(Budget::default()), Instant::now(), MINUTE);
-        assert!((209..=211).contains(&sent), "{sent}");
-    }
-
-    #[test]
-    fn a_max_rate_is_the_pace_where_no_header_says_otherwise_and_a_cap_where_one_does() {
-        let budget = Budget { max_rate: Some(1200), ..Budget::default() };
-        let mut pacer = Pacer::new(budget);
-        let start = Instant::now();
-        assert!((1199..=1201).contains(&requests_in(&mut pacer, start, MINUTE)));
-        pacer.learn(start, limits(100, 100, 60), 0);
-        assert!((pacer.rate(start) - 70.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn the_first_answer_sets_the_pace_of_the_very_next_request() {
-        let mut pacer = Pacer::new(Budget::default());
-        let now = Instant::now();
-        pacer.take_slot(now);
-        pacer.learn(now, limits(60_000, 59_999, 60), 0);
-        assert!(pacer.take_slot(now) < Duration::from_millis(2));
-    }
-
-    #[test]
-    fn it_stops_at_the_reserve_until_the_window_ends() {
-        let mut pacer = Pacer::new(Budget::default());
-        let now = Instant::now();
-        pacer.learn(now, limits(300, 91, 30), 0);
-        assert!(pacer.take_slot(now).is_zero());
-        assert!(pacer.take_slot(now) >= Duration::from_secs(30));
-        assert!(pacer.take_slot(now) < Duration::from_secs(31), "only once a window");
-    }
-
-    #[test]
-    fn an_unforetold_429_halves_the_pace_for_two_windows() {
-        let mut pacer = Pacer::new(Budget::default());
-        let now = Instant::now();
-        pacer.learn(now, limits(300, 250, 30), 0);
-        pacer.refused(now);
-        assert!((pacer.rate(now) - 105.0).abs() < 1e-9);
-        assert!((pacer.rate(now + MINUTE * 2) - 210.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_429_at_the_reserve_was_foretold_and_halves_nothing() {
-        let mut pacer = Pacer::new(Budget::default());
-        let now = Instant::now();
-        pacer.learn(now, limits(300, 80, 30), 0);
-        pacer.refused(now);
-        assert!((pacer.rate(now) - 210.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_pause_elsewhere_is_not_made_up_for_by_a_burst() {
-        let mut pacer = Pacer::new(Budget::default());
-        let start = Instant::now();
-        pacer.take_slot(start);
-        let later = start + MINUTE;
-        assert!(pacer.take_slot(later).is_zero());
-        assert!(pacer.take_slot(later) >= Duration::from_millis(200));
-    }
-}
+mod tests;

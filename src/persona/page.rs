@@ -8,14 +8,15 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use url::{Url, form_urlencoded};
 
 use super::key::host_of;
 
 /// The id after which the next page begins. Opaque; case matters.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Cursor(String);
 
 impl Cursor {
@@ -30,6 +31,47 @@ impl Cursor {
     }
 }
 
+/// Where a walk goes on: below a session, or, should the API not know it any more, below one that was listed shortly
+/// before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The session's id.
+    pub cursor: Cursor,
+    /// Ids that were listed before it, the nearest first.
+    pub earlier: Vec<Cursor>,
+}
+
+/// Ids that a place keeps to step back to.
+const EARLIER: usize = 5;
+
+impl Place {
+    /// Below the first of these sessions, or else below the next one; none of no session.
+    pub fn below(sessions: impl IntoIterator<Item = String>) -> Option<Self> {
+        let mut cursors = sessions.into_iter().map(Cursor);
+        Some(Self { cursor: cursors.next()?, earlier: cursors.take(EARLIER).collect() })
+    }
+
+    /// The cursors to try, one after another.
+    pub(super) fn cursors(&self) -> impl Iterator<Item = &Cursor> {
+        std::iter::once(&self.cursor).chain(&self.earlier)
+    }
+}
+
+/// The place that a page's next link leads to. What the page does not hold of earlier ids, the place before it does.
+pub(super) fn place_after(outline: &Outline, body: &[u8], before: Option<&Place>) -> Option<Place> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+    }
+    let cursor = outline.next.clone()?;
+    let last = outline.resources.iter().rev().take(EARLIER + 1);
+    let of_page = last.filter_map(|at| serde_json::from_slice::<Named>(&body[at.clone()]).ok());
+    let of_page = of_page.map(|named| Cursor(named.id));
+    let earlier = of_page.chain(before.into_iter().flat_map(Place::cursors).cloned());
+    let earlier = earlier.filter(|earlier| *earlier != cursor).take(EARLIER).collect();
+    Some(Place { cursor, earlier })
+}
+
 /// A page as it came, its syntax checked and its cursor taken out.
 #[derive(Debug, Clone)]
 pub struct Page {
@@ -38,7 +80,9 @@ pub struct Page {
     /// Where in the body each element of `data` stands.
     pub resources: Vec<Range<usize>>,
     /// Where the next page begins; none on the last page.
-    pub next: Option<Cursor>,
+    pub next: Option<Place>,
+    /// Whether the session that the page was to begin below was gone, so that it begins below an earlier one.
+    pub stepped_back: bool,
     /// The server's clock (`Date`), else this machine's.
     pub server_time: Timestamp,
     /// The environment that answered (`Persona-Environment-Id`).

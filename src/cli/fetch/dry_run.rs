@@ -6,27 +6,25 @@ use tokio::runtime::Handle;
 use crate::cli::api::ApiArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
-use crate::export::{Forecast, Range, forecast};
+use crate::export::{Asked, Forecast, Range, forecast};
 use crate::lake::{self, Lake};
 
 pub(super) fn run(
     location: &str,
     api: &ApiArgs,
-    range: Range,
-    full: bool,
-    look_back_days: u32,
+    asked: Asked,
     runtime: &Handle,
     console: &Console,
 ) -> anyhow::Result<Exit> {
     let client = api.client()?;
     let forecast = match Lake::open(location, runtime) {
-        Ok(lake) => Some(forecast(&lake, range, full, look_back_days, Timestamp::now())?),
+        Ok(lake) => Some(forecast(&lake, asked, Timestamp::now())?),
         // The first fetch would make it.
         Err(lake::Error::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
     let probe = runtime.block_on(client.probe())?;
-    console.say(&told(forecast.as_ref(), range, probe.pace));
+    console.say(&told(forecast.as_ref(), asked.range, probe.pace));
     Ok(Exit::Done)
 }
 

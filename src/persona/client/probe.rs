@@ -1,10 +1,8 @@
 //! One small request that tells whether the key, its permission and the limit are as they should be.
 
-use std::time::Instant;
-
 use jiff::Timestamp;
 
-use super::{Client, Error, FailedAttempt, Failure};
+use super::{Allowance, Client, Error, FailedAttempt, Failure};
 
 /// What one request told.
 #[derive(Debug, Clone)]
@@ -31,7 +29,7 @@ impl Client {
     pub async fn probe(&self) -> Result<Probe, Error> {
         let mut url = self.base_url.join("inquiry-sessions");
         url.query_pairs_mut().append_pair("page[size]", "1");
-        let page = match self.attempt(&url).await {
+        let page = match self.attempt(&url, |answer| self.read_page(answer, None)).await {
             Ok(page) => page,
             Err(FailedAttempt { failure: Failure::Broken, error }) => {
                 return Err(Error::Unreachable { host: self.base_url.host(), attempts: 1, last: error });
@@ -39,12 +37,12 @@ impl Client {
             Err(attempt) => return Err(self.final_error(attempt.error, "one session".to_owned())),
         };
         let local_time = Timestamp::now();
-        let pacer = self.pacer();
+        let Allowance { limit, left, pace } = self.allowance();
         Ok(Probe {
             environment: page.environment,
-            limit: pacer.limit(),
-            remaining: pacer.remaining(),
-            pace: pacer.rate(Instant::now()),
+            limit,
+            remaining: left,
+            pace,
             server_time: page.server_time,
             local_time,
         })

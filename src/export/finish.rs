@@ -1,0 +1,155 @@
+//! What becomes of what a walk saw: its days published, and how far it came recorded.
+//!
+//! Owns when a session counts as vanished and when that is for a person to decide. Must not know how pages come in.
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+
+use super::doubt::accepts;
+use super::pages::{End, Halt};
+use super::walk::{Progress, Reached, Walk};
+use super::{Error, Run};
+use crate::lake::{DayRecord, Interval, Origin, Vanished, Walked};
+use crate::range::{day_end, day_start, utc_date};
+
+impl Run<'_> {
+    /// Publishes a day: what the walk staged of it, laid over what the lake holds.
+    pub(super) fn publish(&self, progress: &mut Progress, date: Date) -> Result<(), Error> {
+        let Some(began) = progress.began else { return Ok(()) };
+        let interval = progress.interval();
+        let covered = self.ledger().covered_with(interval);
+        let last_moment = day_end(date).min(began);
+        let vanished = match () {
+            () if accepts(self.options.asked.accept_vanished, date) => Vanished::Remove,
+            () if progress.ended_early => Vanished::Keep,
+            () => Vanished::Guard,
+        };
+        let walked = Walked {
+            began,
+            whole: covered.covers(day_start(date), last_moment),
+            alone: interval.is_some_and(|walked| walked.holds(day_start(date), last_moment)),
+            vanished,
+        };
+        let published = progress.stage.publish(date, Origin::Walk(walked))?;
+        tracing::debug!(
+            %date, rows = published.rows, new = published.new, changed = published.changed,
+            vanished = published.vanished, "a day was published"
+        );
+        self.ledger().published(self.lake, self.options, date, &published)
+    }
+
+    /// Publishes what is left and records how far the walk came.
+    pub(super) fn finish(&self, mut progress: Progress, end: End) -> Result<Walk, Error> {
+        // A refusal before the first page leaves the lake as it was.
+        let Some(_) = progress.began else {
+            return match end {
+                End::Broken(Halt::Api(error)) => Err(error.into()),
+                End::Broken(halt) => Ok(Walk::Incomplete(halt.into())),
+                _ => Ok(Walk::Done),
+            };
+        };
+        if matches!(end, End::Bottom) {
+            self.doubt_the_end(&mut progress)?;
+        }
+        progress.reached = match &end {
+            End::Bottom if !progress.ended_early => Some(Reached::Bottom),
+            End::Enough => progress.span.from.map(Reached::Moment),
+            _ => None,
+        };
+        let interval = progress.interval();
+        let goes_on = matches!(&end, End::Broken(halt) if halt.leads_on());
+        if goes_on {
+            // What is published now of a day that the walk is in the midst of is needed once more at the day's end.
+            self.checkpoint(&mut progress)?;
+        }
+        for date in progress.stage.days() {
+            self.publish(&mut progress, date)?;
+        }
+        if let Some(interval) = interval {
+            self.visit_the_rest(&mut progress, interval)?;
+        }
+        self.record_walk(&progress, interval, !matches!(end, End::Broken(_)))?;
+        if !goes_on {
+            progress.stage.clear()?;
+        }
+        match end {
+            End::Broken(halt) => Ok(Walk::Incomplete(halt.into())),
+            _ => Ok(Walk::Done),
+        }
+    }
+
+    fn record_walk(
+        &self,
+        progress: &Progress,
+        interval: Option<Interval>,
+        is_finished: bool,
+    ) -> Result<(), Error> {
+        let mut ledger = self.ledger();
+        let is_first = ledger.manifest.lake.covered.is_empty();
+        let mut lake = ledger.covered_with(interval);
+        if is_finished {
+            lake.watermark = lake.watermark.max(progress.newest());
+            // Where everything was asked for once, nothing is too old any more.
+            lake.first_day = match (lake.first_day, progress.range.since) {
+                (Some(old), Some(new)) => Some(old.min(new)),
+                (None, Some(new)) if is_first => Some(new),
+                (Some(old), None) if !self.options.asked.full => Some(old),
+                _ => None,
+            };
+        }
+        ledger.walked(self.lake, lake)
+    }
+
+    /// The list ended. Where the lake holds days below its end that a walk went over before, the key may not see them
+    /// any more.
+    fn doubt_the_end(&self, progress: &mut Progress) -> Result<(), Error> {
+        let oldest = progress.oldest_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let end = oldest.or(progress.span.until).unwrap_or(Timestamp::MAX);
+        let mut ledger = self.ledger();
+        let below: Vec<(Date, u64)> = ledger
+            .manifest
+            .days
+            .values()
+            .filter(|day| day_end(day.date) <= end && was_walked(day))
+            .filter(|day| !accepts(self.options.asked.accept_vanished, day.date))
+            .map(|day| (day.date, day.rows))
+            .collect();
+        progress.ended_early = !below.is_empty();
+        for (date, rows) in below {
+            ledger.doubt.below_the_end(date, rows);
+        }
+        ledger.take_back(self.lake)
+    }
+
+    /// The days of the stretch on which the walk saw no session: those without a record get one, so that they are not
+    /// taken for days that were never fetched, and what the lake holds of the others has vanished.
+    fn visit_the_rest(&self, progress: &mut Progress, interval: Interval) -> Result<(), Error> {
+        let Some(began) = progress.began else { return Ok(()) };
+        let oldest = progress.oldest_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let first_stored = self.ledger().manifest.days.keys().next().copied();
+        let lowest = [oldest.map(utc_date), first_stored].into_iter().flatten().min();
+        let Some(mut date) = interval.from.map(utc_date).or(lowest) else { return Ok(()) };
+        let last = utc_date(interval.until.saturating_sub(1.millisecond()).unwrap_or(interval.until));
+        while date <= last {
+            let is_due = match self.lake.day_record(date)? {
+                None => oldest.is_some_and(|oldest| utc_date(oldest) <= date),
+                Some(day) => {
+                    interval.holds(day_start(date), day_end(date).min(began))
+                        && !progress.stage.has_published(date)
+                        && (was_walked(&day) || day.rows == 0 && !day.sealed)
+                }
+            };
+            if is_due {
+                self.publish(progress, date)?;
+            }
+            let Ok(next) = date.tomorrow() else { break };
+            date = next;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a walk saw sessions on that day; files may hold what the API never listed.
+fn was_walked(day: &DayRecord) -> bool {
+    day.rows > 0 && (day.complete || !day.imported)
+}

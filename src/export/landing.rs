@@ -1,0 +1,171 @@
+//! From a moment to a place in the API's list: below a session that was created then or somewhat later.
+//!
+//! Sessions that the lake holds are such places, and those that the inquiries of that time name. Must not know what is
+//! walked from there.
+
+use jiff::civil::{Date, date};
+use jiff::{SignedDuration, Timestamp};
+
+use super::plan::Span;
+use super::{Error, Run};
+use crate::lake::Seed;
+use crate::persona::{self, Inquiry, Place};
+use crate::range::utc_date;
+
+/// A place to begin at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Landing {
+    pub(super) place: Place,
+    /// The first session there is no newer than this, in milliseconds since 1970: otherwise the API took no notice of
+    /// the cursor, or it lies too far off to be of use.
+    pub(super) begins_below: i64,
+}
+
+/// Sessions that lie between a moment and the session to begin below, so that neighbours whose order in the list is not
+/// quite that of their time are not passed over: a page of them, as a walk ends with a page that is older throughout.
+const MARGIN: usize = 100;
+/// Further sessions of the lake that are tried.
+const OTHERS: usize = 5;
+/// How far the order of the list may be from that of time, in milliseconds.
+const DISORDER_MS: i64 = 60_000;
+/// A session of the lake that is newer than the moment by more than this is worth a look for a nearer one.
+const FAR: SignedDuration = SignedDuration::from_hours(24);
+/// The first stretch of time that inquiries are asked for.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_hours(1);
+/// How much longer or shorter the next one is.
+const WIDER: i32 = 8;
+/// Requests for inquiries at most for one moment.
+const LOOKS: usize = 7;
+/// How much later than its inquiry a session may have been created and still be a good place.
+const LATE: SignedDuration = SignedDuration::from_hours(6);
+/// Places by way of the inquiries that are tried.
+const TRIED: usize = 4;
+/// Before this there was no API.
+const BEGINNING: Date = date(2015, 1, 1);
+
+impl Run<'_> {
+    /// Places from which everything older than a moment can be walked, the best first; none if there is only the top.
+    pub(super) fn landings(&self, until: Timestamp) -> Result<Vec<Landing>, Error> {
+        let manifest = self.ledger().manifest.clone();
+        let stored = self.lake.seeds(&manifest, until, MARGIN + OTHERS)?;
+        let is_near = |seed: &Seed| seed.created_ms < (until.as_millisecond() + FAR.as_millis() as i64);
+        let near = stored.first().is_some_and(is_near);
+        let of_lake = stored_landing(&stored);
+        if near {
+            return Ok(of_lake.into_iter().collect());
+        }
+        let mut landings = self.inquired(until)?;
+        landings.extend(of_lake);
+        Ok(landings)
+    }
+
+    /// Places by way of the inquiries that were created at a moment or shortly after it.
+    pub(super) fn inquired(&self, moment: Timestamp) -> Result<Vec<Landing>, Error> {
+        let now = self.client.server_time().unwrap_or_else(Timestamp::now);
+        let mut found = Vec::new();
+        let mut look = FIRST_LOOK;
+        for _ in 0..LOOKS {
+            let end = moment.saturating_add(look).unwrap_or(Timestamp::MAX).min(now);
+            if end <= moment {
+                break;
+            }
+            let Some(inquiries) = self.ask_inquiries(moment, end)? else { break };
+            let (is_empty, more) = (inquiries.found.is_empty(), inquiries.more);
+            if !is_empty {
+                found = inquiries.found;
+            }
+            // Too many: those that are shown are the newest, and the wanted ones the oldest.
+            if more && look > SignedDuration::from_mins(1) {
+                look /= WIDER;
+            } else if is_empty && found.is_empty() && end < now {
+                look = look.saturating_mul(WIDER);
+            } else {
+                break;
+            }
+        }
+        Ok(inquired_landings(found))
+    }
+
+    /// The day before which there are hardly any sessions, by the inquiries; none if that is not to be had.
+    pub(super) fn bottom(&self, known: Timestamp) -> Result<Option<Date>, Error> {
+        let beginning = crate::range::day_start(BEGINNING);
+        let (mut with, mut without) = (known, beginning);
+        let mut step = SignedDuration::from_hours(24 * 30);
+        for _ in 0..LOOKS + 3 {
+            let moment = match with.saturating_sub(step).unwrap_or(beginning) {
+                moment if moment > without => moment,
+                _ => without + (with.duration_since(without) / 2),
+            };
+            if with.duration_since(without) < SignedDuration::from_hours(48) {
+                break;
+            }
+            let Some(inquiries) = self.ask_inquiries(beginning, moment)? else { return Ok(None) };
+            match inquiries.found.last() {
+                Some(oldest) if !inquiries.more => return Ok(Some(utc_date(oldest.created))),
+                Some(oldest) => {
+                    with = oldest.created;
+                    step = step.saturating_mul(4);
+                }
+                None => without = moment,
+            }
+        }
+        Ok(Some(utc_date(without)))
+    }
+
+    /// Inquiries of a stretch of time; none where the API does not show them to this key, which is said once.
+    fn ask_inquiries(&self, from: Timestamp, until: Timestamp) -> Result<Option<persona::Inquiries>, Error> {
+        if self.ledger().has_no_inquiries {
+            return Ok(None);
+        }
+        match self.runtime.block_on(self.client.inquiries(from, until)) {
+            Ok(inquiries) => Ok(Some(inquiries)),
+            Err(error) => {
+                self.ledger().has_no_inquiries = true;
+                tracing::info!(
+                    "the inquiries, which lead to sessions of a given time, cannot be had: {error}"
+                );
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Below a session of the lake that lies a page above the moment, or as far above it as there are any.
+fn stored_landing(stored: &[Seed]) -> Option<Landing> {
+    let (margin, beyond) = stored.split_at(stored.len().min(MARGIN));
+    let seeds = beyond.iter().chain(margin.iter().rev()).take(OTHERS + 1);
+    let newest = seeds.clone().map(|seed| seed.created_ms).max()?;
+    let place = Place::below(seeds.map(|seed| seed.session_id.clone()))?;
+    Some(Landing { place, begins_below: newest + DISORDER_MS })
+}
+
+/// Below the sessions of the oldest inquiries; first of those that have but one, as it was created with its inquiry.
+fn inquired_landings(mut found: Vec<Inquiry>) -> Vec<Landing> {
+    found.retain(|inquiry| !inquiry.sessions.is_empty());
+    found.sort_by_key(|inquiry| inquiry.created);
+    found.truncate(10 * TRIED);
+    found.sort_by_key(|inquiry| inquiry.sessions.len() > 1);
+    let landing = |inquiry: Inquiry| {
+        let latest = inquiry.created.saturating_add(LATE).unwrap_or(Timestamp::MAX);
+        let place = Place::below(inquiry.sessions.into_iter().rev())?;
+        Some(Landing { place, begins_below: latest.as_millisecond() })
+    };
+    found.into_iter().filter_map(landing).take(TRIED).collect()
+}
+
+impl Run<'_> {
+    /// The days of a stretch on which there may be sessions, as far as the inquiries tell.
+    pub(super) fn days_below(
+        &self,
+        span: Span,
+        oldest: Timestamp,
+    ) -> Result<Option<crate::range::DayRange>, Error> {
+        let (first, last) = span.days();
+        let first = match first {
+            Some(first) => Some(first),
+            None => self.bottom(oldest)?,
+        };
+        let last = last.unwrap_or_else(|| utc_date(oldest));
+        Ok(first.and_then(|first| crate::range::DayRange::new(first, last).ok()))
+    }
+}
