@@ -30,3 +30,4 @@ mod scripted;
 mod secrets;
 mod small_lake;
 mod status;
+mod truth;
