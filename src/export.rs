@@ -13,7 +13,7 @@ mod walk;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use tokio::runtime::Handle;
 
 use crate::lake::manifest::MANIFEST_VERSION;
@@ -161,6 +161,7 @@ pub fn export(
         watch,
         manifest,
         environment: None,
+        began: None,
         counts: RunCounts::default(),
         quarantine: Quarantine::default(),
     };
@@ -189,6 +190,8 @@ struct Run<'a> {
     watch: &'a dyn Watch,
     manifest: Manifest,
     environment: Option<String>,
+    /// The server's clock at its first page.
+    began: Option<Timestamp>,
     counts: RunCounts,
     quarantine: Quarantine,
 }
@@ -197,13 +200,16 @@ impl Run<'_> {
     /// Goes on where an interrupted run stood, then walks what the plan says, one stretch after another.
     fn walk_all(&mut self) -> Result<Option<Incomplete>, Error> {
         let left = checkpoint::find(self.lake, self.options)?;
-        let checked_since = left.as_ref().map(|left| left.began);
+        let left_began = left.as_ref().map(|left| left.began);
         if let Some(left) = left {
             if let Some(incomplete) = self.walk(left.span, Start::Resumed(Box::new(left)))? {
                 return Ok(Some(incomplete));
             }
             self.manifest = self.lake.manifest()?;
         }
+        // What the interrupted run saw long ago may have changed since.
+        let an_hour_ago = self.began.map(|began| began.saturating_sub(1.hour()).unwrap_or(began));
+        let checked_since = left_began.map(|began| began.max(an_hour_ago.unwrap_or(began)));
         let asked = Asked {
             range: self.options.range,
             full: self.options.full,

@@ -31,7 +31,7 @@ pub(super) struct Asked {
     pub(super) full: bool,
     /// Days behind the watermark within which covered days that are still open are walked again.
     pub(super) look_back_days: u32,
-    /// Days that a walk of this very run, begun then, went over are not walked again.
+    /// Days that a walk begun then or later went over are not walked again.
     pub(super) checked_since: Option<Timestamp>,
 }
 

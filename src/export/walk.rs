@@ -149,6 +149,7 @@ impl Run<'_> {
 
     fn take_in(&mut self, progress: &mut Progress, chunk: Chunk) -> Result<(), Error> {
         self.check_environment(chunk.environment)?;
+        self.began.get_or_insert(chunk.server_time);
         progress.began.get_or_insert(chunk.server_time);
         progress.stage.append(&chunk.decoded)?;
         progress.cursor = chunk.next;
