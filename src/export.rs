@@ -12,6 +12,7 @@ mod walk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
 use tokio::runtime::Handle;
@@ -38,6 +39,8 @@ pub struct ExportOptions {
     pub full: bool,
     /// Days behind the watermark within which covered days that are still open are walked again.
     pub look_back_days: u32,
+    /// How long to wait for another run to end that holds the lake.
+    pub wait_lock: Duration,
     /// When to stop, whatever is left.
     pub limits: Limits,
     /// For the run's record: the settings, without secrets.
@@ -149,7 +152,7 @@ pub fn export(
     options: &ExportOptions,
     watch: &dyn Watch,
 ) -> Result<Summary, Error> {
-    let _lock = lake.lock(&options.run_id)?;
+    let _lock = lake.lock_within(&options.run_id, options.wait_lock, &|| options.limits.is_asked())?;
     lake.settle_intents()?;
     let manifest = lake.manifest()?;
     let began_at = Timestamp::now();

@@ -9,6 +9,7 @@ mod workers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -26,6 +27,8 @@ pub struct ImportOptions {
     pub run_id: String,
     /// What to read.
     pub inputs: Vec<Input>,
+    /// How long to wait for another run to end that holds the lake.
+    pub wait_lock: Duration,
     /// How many threads decode and publish.
     pub threads: usize,
     /// For the run's record.
@@ -104,8 +107,8 @@ pub enum Error {
 /// # Errors
 /// [`Error`] if an input cannot be read to its end as sessions, or the lake cannot be written.
 pub fn import(lake: &Lake, options: &ImportOptions, watch: &dyn Watch) -> Result<Summary, Error> {
-    let ImportOptions { run_id, inputs, threads, settings } = options;
-    let _lock = lake.lock(run_id)?;
+    let ImportOptions { run_id, inputs, wait_lock, threads, settings } = options;
+    let _lock = lake.lock_within(run_id, *wait_lock, &|| false)?;
     lake.settle_intents()?;
     lake.clear_abandoned()?;
     let began_at = Timestamp::now();

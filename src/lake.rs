@@ -3,34 +3,40 @@
 //! The only room that knows `object_store` and `parquet`. It must not know the API, nor what a report asks.
 //! Its calls block: they belong on a thread of their own, never on one that runs asynchronous tasks.
 
+mod bucket;
+mod copies;
 mod error;
 mod facts;
 pub mod layout;
+mod lease;
 mod lock;
 pub mod manifest;
 mod merge;
 mod overview;
 mod parts;
+mod place;
 mod publish;
 mod run;
 pub mod stage;
 pub mod window;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
-use object_store::local::LocalFileSystem;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt, UpdateVersion};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 
+pub use copies::DayFiles;
 pub use error::Error;
 pub use facts::{Origin, Walked};
+pub use lease::LeaseTimes;
 pub use lock::Lock;
 pub use manifest::{DayRecord, Interval, LakeRecord, Manifest};
 pub use overview::{Days, LOOK_BACK_DAYS, Overview};
@@ -38,13 +44,19 @@ pub use publish::Published;
 pub use run::{Quarantine, RunCounts, RunRecord};
 pub use stage::Stage;
 
+use lease::Lease;
+use place::Place;
+
+/// Records that are asked for at a time: each is small, and a bucket takes its time for each.
+const RECORDS_AT_A_TIME: usize = 16;
+
 /// A lake, opened for reading or writing.
 #[derive(Debug, Clone)]
 pub struct Lake {
     store: Arc<dyn ObjectStore>,
     /// The same place without the wait for the disk, for what a crash may cost: parts and checkpoints.
     scratch: Arc<dyn ObjectStore>,
-    root: PathBuf,
+    place: Place,
     runtime: Handle,
 }
 
@@ -52,95 +64,97 @@ impl Lake {
     /// Opens a lake that exists.
     ///
     /// # Errors
-    /// [`Error::Missing`] or [`Error::NotAFolder`] if there is none.
+    /// [`Error::Missing`] or [`Error::NotAFolder`] if there is none, [`Error::Location`] if a bucket cannot be used.
     pub fn open(location: &str, runtime: &Handle) -> Result<Self, Error> {
         Self::at(location, runtime, false)
     }
 
-    /// Opens a lake, making its folder where there is none, and checks that it can be written.
+    /// Opens a lake, making its folder where there is none; a bucket has to be there already. Checks that a folder
+    /// can be written.
     ///
     /// # Errors
-    /// [`Error::NotAFolder`], [`Error::Unwritable`] or [`Error::Unsupported`].
+    /// [`Error::NotAFolder`], [`Error::Unwritable`], [`Error::Unsupported`] or [`Error::Location`].
     pub fn create(location: &str, runtime: &Handle) -> Result<Self, Error> {
         Self::at(location, runtime, true)
     }
 
     fn at(location: &str, runtime: &Handle, create: bool) -> Result<Self, Error> {
-        if let Some((scheme, _)) = location.split_once("://") {
-            return Err(Error::Unsupported { scheme: scheme.to_owned() });
+        if location.contains("://") {
+            let location = location.trim_end_matches('/');
+            let lake = Self::over(bucket::connect(location)?, location, LeaseTimes::default(), runtime);
+            // Asked in any case: it also tells whether the bucket can be reached.
+            let is_there = lake.holds_anything()?;
+            return if create || is_there {
+                Ok(lake)
+            } else {
+                Err(Error::Missing { lake: location.to_owned() })
+            };
         }
         let root = PathBuf::from(location);
-        let unwritable = |source| Error::Unwritable { path: root.clone(), source };
-        match std::fs::metadata(&root) {
-            Ok(found) if !found.is_dir() => return Err(Error::NotAFolder { path: root }),
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !create => {
-                return Err(Error::Missing { path: root });
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            // A component of the path is a file.
-            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
-                return Err(Error::NotAFolder { path: root });
-            }
-            Err(error) => return Err(unwritable(error)),
-        }
-        if create {
-            let internal = root.join(layout::INTERNAL);
-            std::fs::create_dir_all(&internal).map_err(unwritable)?;
-            probe_writable(&internal).map_err(unwritable)?;
-        }
-        let store = LocalFileSystem::new_with_prefix(&root).map_err(|source| Error::Store {
-            what: "open",
-            key: root.display().to_string(),
-            source,
-        })?;
+        let store = place::open_folder(&root, create)?;
         Ok(Self {
             scratch: Arc::new(store.clone()),
             store: Arc::new(store.with_fsync(true)),
-            root,
+            place: Place::Folder(root),
             runtime: runtime.clone(),
         })
     }
 
+    /// A lake over any store that keeps to conditions, under the rules of a bucket: a lease, and files put straight to
+    /// their keys. `name` is what it is called in messages.
+    pub fn over(store: Arc<dyn ObjectStore>, name: &str, times: LeaseTimes, runtime: &Handle) -> Self {
+        Self {
+            scratch: Arc::clone(&store),
+            store,
+            place: Place::Bucket { name: name.into(), lease: Arc::new(Lease::new(times)) },
+            runtime: runtime.clone(),
+        }
+    }
+
+    /// Whether there is anything but what writers leave who put nothing into it.
+    fn holds_anything(&self) -> Result<bool, Error> {
+        let empty = [layout::lock(), layout::clock()];
+        let looked = async {
+            let mut keys = self.store.list(None);
+            while let Some(found) = keys.try_next().await? {
+                if !empty.contains(&found.location) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        self.wait(looked).map_err(|source| bucket::closed(&self.name(), source))
+    }
+
     /// Takes a lake's folders away again if nothing was ever put into it: a run that was refused leaves no trace.
     pub fn discard_if_empty(&self) {
-        let internal = self.root.join(layout::INTERNAL);
-        let holds_something = |folder: &Path| folder.read_dir().is_ok_and(|mut found| found.next().is_some());
-        if self.root.join("sessions").exists() || self.root.join(layout::lake_record().as_ref()).exists() {
-            return;
-        }
-        for folder in ["days", "intents", "staging", "quarantine"].map(|name| internal.join(name)) {
-            if holds_something(&folder) {
-                return;
-            }
-        }
-        // Whatever cannot be removed stays: this is tidiness, nothing depends on it.
-        let _ = std::fs::remove_file(self.root.join(layout::LOCK));
-        for folder in ["days", "intents", "staging", "quarantine", "runs"].map(|name| internal.join(name)) {
-            let _ = std::fs::remove_dir(folder);
-        }
-        let _ = std::fs::remove_dir(&internal);
-        let _ = std::fs::remove_dir(&self.root);
+        self.place.discard_if_empty();
     }
 
     /// Checks that the lake can be written, and leaves it as it is.
     ///
     /// # Errors
-    /// [`Error::Unwritable`] if it cannot.
+    /// [`Error::Unwritable`] or [`Error::Store`] if it cannot.
     pub fn check_writable(&self) -> Result<(), Error> {
-        let internal = self.root.join(layout::INTERNAL);
-        let folder = if internal.is_dir() { &internal } else { &self.root };
-        probe_writable(folder).map_err(|source| Error::Unwritable { path: self.root.clone(), source })
+        match &self.place {
+            Place::Folder(root) => place::probe_folder(root),
+            Place::Bucket { .. } => {
+                let probe = layout::clock();
+                self.wait(self.store.put(&probe, Vec::new().into()))
+                    .map_err(|source| store_error("write", &probe, source))?;
+                self.delete(&probe)
+            }
+        }
     }
 
-    /// The lake's folder, as it was named.
-    pub fn root(&self) -> &Path {
-        &self.root
+    /// The lake as it was named.
+    pub fn name(&self) -> Cow<'_, str> {
+        self.place.name()
     }
 
-    /// The file of a day, for a reader outside this room.
+    /// What the file of a day is called outside this room.
     pub fn day_file(&self, day: jiff::civil::Date) -> PathBuf {
-        self.root.join(layout::day_file(day).as_ref())
+        self.place.path(&layout::day_file(day))
     }
 
     /// Runs one of the store's operations to its end.
@@ -149,27 +163,38 @@ impl Lake {
     }
 
     fn read_bytes(&self, key: &Key) -> Result<Bytes, Error> {
-        let read = async { self.store.get(key).await?.bytes().await };
-        self.wait(read).map_err(|source| store_error("read", key, source))
+        self.read_version(key).map(|(bytes, _)| bytes)
+    }
+
+    /// An object, and which version of it this is.
+    fn read_version(&self, key: &Key) -> Result<(Bytes, UpdateVersion), Error> {
+        self.wait(fetch(&self.store, key)).map_err(|source| store_error("read", key, source))
     }
 
     fn read_json<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
-        let bytes = match self.read_bytes(key) {
-            Ok(bytes) => bytes,
-            Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let record = serde_json::from_slice(&bytes)
-            .map_err(|source| Error::Record { key: key.to_string(), source })?;
-        Ok(Some(record))
+        self.wait(parse(&self.store, key))
+    }
+
+    /// Every record of a folder, in the order of their keys; several are asked for at a time.
+    fn read_records<T: DeserializeOwned>(&self, folder: &Key) -> Result<Vec<Result<T, Error>>, Error> {
+        let mut keys = self.list(folder)?;
+        keys.sort_unstable();
+        let records = stream::iter(keys)
+            .map(|key| async move { parse(&self.store, &key).await.transpose() })
+            .buffered(RECORDS_AT_A_TIME)
+            .filter_map(std::future::ready)
+            .collect();
+        Ok(self.wait(records))
     }
 
     fn write_bytes(&self, key: &Key, bytes: Vec<u8>) -> Result<(), Error> {
+        self.check_lease()?;
         self.wait(self.store.put(key, bytes.into())).map_err(|source| store_error("write", key, source))?;
         Ok(())
     }
 
     fn write_scratch(&self, key: &Key, bytes: Vec<u8>) -> Result<(), Error> {
+        self.check_lease()?;
         self.wait(self.scratch.put(key, bytes.into())).map_err(|source| store_error("write", key, source))?;
         Ok(())
     }
@@ -192,6 +217,22 @@ impl Lake {
     }
 }
 
+async fn fetch(store: &dyn ObjectStore, key: &Key) -> object_store::Result<(Bytes, UpdateVersion)> {
+    let found = store.get(key).await?;
+    let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
+    Ok((found.bytes().await?, version))
+}
+
+async fn parse<T: DeserializeOwned>(store: &dyn ObjectStore, key: &Key) -> Result<Option<T>, Error> {
+    match fetch(store, key).await {
+        Ok((bytes, _)) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|source| Error::Record { key: key.to_string(), source }),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(source) => Err(store_error("read", key, source)),
+    }
+}
+
 fn to_json<T: Serialize>(key: &Key, record: &T) -> Result<Vec<u8>, Error> {
     let mut text =
         serde_json::to_vec_pretty(record).map_err(|source| Error::Record { key: key.to_string(), source })?;
@@ -205,11 +246,4 @@ fn hexadecimal(digest: &[u8]) -> String {
 
 fn store_error(what: &'static str, key: &Key, source: object_store::Error) -> Error {
     Error::Store { what, key: key.to_string(), source }
-}
-
-/// Whether a folder can be written is only known by writing: permissions, quotas and read-only mounts differ.
-fn probe_writable(folder: &Path) -> std::io::Result<()> {
-    let probe = folder.join(format!(".probe-{}", std::process::id()));
-    std::fs::File::create(&probe)?;
-    std::fs::remove_file(probe)
 }

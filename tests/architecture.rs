@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 25] = [
+const LIBRARIES: [(&str, &[&str]); 26] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local"]),
     ("axum", &["sandbox"]),
@@ -24,6 +24,7 @@ const LIBRARIES: [(&str, &[&str]); 25] = [
     ("reqwest", &["persona"]),
     ("sha2", &["lake", "report/html"]),
     ("strsim", &["analysis"]),
+    ("tempfile", &["lake"]),
     ("terminal_size", &["cli"]),
     ("toml", &["config"]),
     ("tower_http", &["sandbox"]),

@@ -64,7 +64,10 @@ fn a_lake_that_is_a_file_is_left_alone() {
 #[test]
 fn a_lake_on_a_store_of_another_kind_is_refused() {
     let home = Home::new();
-    home.command("fetch --lake s3://bucket/lake").key(KEY).is_refused(2, &["s3://", "--lake"]);
+    home.command("fetch --lake ftp://host/lake").key(KEY).is_refused(2, &["ftp://", "--lake"]);
+    let refused =
+        home.command("fetch --lake s3://bucket/lake?secret=1").key(KEY).is_refused(2, &["environment"]);
+    assert!(!refused.stderr.contains("secret=1"));
     assert_eq!(LakeFiles::new(home.path("")).files().len(), 0);
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -43,6 +44,9 @@ pub(super) fn run(
     let DemoArgs { lake: location, report: report_args } = args;
     let (options, days) = report_args.into_options(terminal(), Timestamp::now())?;
     options.prepare()?;
+    if location.contains("://") {
+        return Err(Usage("the demo fills a folder; name one with --lake".to_owned()).into());
+    }
     let sandbox = runtime.block_on(Sandbox::start(SandboxOptions {
         sessions: 20_000,
         days: 30,
@@ -64,6 +68,7 @@ pub(super) fn run(
         range: Range::default(),
         full: true,
         walk: None,
+        wait_lock: Duration::ZERO,
         settings: BTreeMap::from([("demo".to_owned(), "true".to_owned())]),
         api_version: DEFAULT_VERSION.to_owned(),
     }

@@ -113,8 +113,10 @@ fn of_lake(error: &lake::Error) -> Exit {
         lake::Error::Missing { .. } => Exit::Nothing,
         lake::Error::NotAFolder { .. }
         | lake::Error::Unsupported { .. }
+        | lake::Error::Location { .. }
+        | lake::Error::Unconditional { .. }
         | lake::Error::OtherEnvironment { .. } => Exit::Usage,
-        lake::Error::Held { .. } => Exit::Held,
+        lake::Error::Held { .. } | lake::Error::Lost { .. } => Exit::Held,
         _ => Exit::Failed,
     }
 }

@@ -1,7 +1,7 @@
 //! `--list` and `--explain`: what there is to ask, and what an answer would run and read. Neither runs a query.
 
-use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use super::report::{Format, ReportArgs, ReportError, ReportOptions, sent};
 use super::scope::{scope, terminal};
 use crate::analysis::local::LocalEngine;
 use crate::analysis::{self, DayFile};
-use crate::lake::Lake;
+use crate::lake::{self, Lake};
 use crate::report::explanation::{Explained, FileSize};
 use crate::report::listing;
 
@@ -33,8 +33,8 @@ pub(super) fn explain(
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
     let scope = scope(lake, &lake.manifest()?, days, Timestamp::now())?;
-    let files = scope.files.iter().map(size).collect::<Result<Vec<_>, _>>()?;
-    let engine = LocalEngine::new(&scope.files);
+    let files = scope.files.iter().map(|file| size(lake, file)).collect::<Result<Vec<_>, _>>()?;
+    let engine = LocalEngine::new(&nowhere(&scope.files));
     let explain = |query| analysis::explain(query, scope.range, options.arguments_of(query), &engine);
     let explanations = options.queries.iter().map(explain).collect::<Result<Vec<_>, _>>();
     let explanations = explanations.map_err(ReportError::from)?;
@@ -46,8 +46,13 @@ pub(super) fn explain(
     Ok(Exit::Done)
 }
 
-fn size(file: &DayFile) -> Result<FileSize, ReportError> {
-    let found = fs::metadata(&file.path);
-    let found = found.map_err(|source| ReportError::Unread { path: file.path.clone(), source })?;
-    Ok(FileSize { path: file.path.clone(), bytes: found.len() })
+/// The files without their places: an engine plans without opening them, and would take a bucket's URL for one that it
+/// has to know about.
+fn nowhere(files: &[DayFile]) -> Vec<DayFile> {
+    let named = |file: &DayFile| DayFile { path: PathBuf::from(file.date.to_string()), ..file.clone() };
+    files.iter().map(named).collect()
+}
+
+fn size(lake: &Lake, file: &DayFile) -> Result<FileSize, lake::Error> {
+    Ok(FileSize { path: file.path.clone(), bytes: lake.day_size(file.date)? })
 }

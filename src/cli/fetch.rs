@@ -78,8 +78,8 @@ impl WalkArgs {
 /// Which lake.
 #[derive(Debug, Clone, Args)]
 pub(super) struct LakeArgs {
-    /// The lake's folder
-    #[arg(long, value_name = "DIR")]
+    /// The lake: a folder, or a place in a bucket such as s3://bucket/lake, az://container/lake, gs://bucket/lake
+    #[arg(long, value_name = "PLACE")]
     lake: Option<String>,
 }
 
@@ -87,7 +87,7 @@ impl LakeArgs {
     /// The lake's name; there is no default, so that nobody fills a folder by accident.
     pub(super) fn location(&self) -> Result<&str, Usage> {
         self.lake.as_deref().filter(|lake| !lake.is_empty()).ok_or_else(|| {
-            Usage("no lake is named; use --lake DIR, SESSION_RISK_LAKE or a line lake = \"DIR\" in session-risk.toml".into())
+            Usage("no lake is named; use --lake PLACE, SESSION_RISK_LAKE or a line lake = \"PLACE\" in session-risk.toml".into())
         })
     }
 }
@@ -100,6 +100,8 @@ pub(super) struct Fetch<'a> {
     pub(super) full: bool,
     /// How far it goes; none to go on to the end.
     pub(super) walk: Option<&'a WalkArgs>,
+    /// How long to wait for another run to end.
+    pub(super) wait_lock: Duration,
     pub(super) settings: BTreeMap<String, String>,
     pub(super) api_version: String,
 }
@@ -127,6 +129,7 @@ pub(super) fn run(args: FetchArgs, runtime: &Handle, console: &Console) -> anyho
         range: Range { since, until },
         full,
         walk: Some(&walk),
+        wait_lock: scheduler.wait_lock(),
         settings,
         api_version: api.persona_version,
     };
@@ -165,13 +168,14 @@ pub(super) fn settings(
 impl Fetch<'_> {
     /// Exports and says what came of it.
     pub(super) fn fetch(self, run_id: &str, runtime: &Handle, console: &Console) -> anyhow::Result<Part> {
-        let Self { location, client, range, full, walk, settings, api_version } = self;
+        let Self { location, client, range, full, walk, wait_lock, settings, api_version } = self;
         let lake = Lake::create(location, runtime)?;
         let options = ExportOptions {
             run_id: run_id.to_owned(),
             range,
             full,
             look_back_days: walk.map_or(0, |walk| walk.look_back),
+            wait_lock,
             limits: walk.map(|walk| walk.limits(runtime)).unwrap_or_default(),
             settings,
             api_version,

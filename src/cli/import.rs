@@ -39,12 +39,14 @@ pub(super) fn run(args: ImportArgs, runtime: &Handle, console: &Console) -> anyh
     if files.iter().filter(|file| is_standard(file)).count() > 1 {
         return Err(Usage("standard input can be read once only: name - once".to_owned()).into());
     }
+    let wait_lock = scheduler.wait_lock();
     let watched = scheduler.begin("import", location)?;
     let span = watched.span();
     let _entered = span.enter();
     let options = ImportOptions {
         run_id: watched.run_id().to_owned(),
         inputs: files.into_iter().map(|file| input(file, fetched_at)).collect(),
+        wait_lock,
         threads: std::thread::available_parallelism().map_or(1, Into::into),
         settings: BTreeMap::from([("lake".to_owned(), location.to_owned())]),
     };

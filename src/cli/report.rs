@@ -142,15 +142,6 @@ pub enum ReportError {
         #[source]
         source: io::Error,
     },
-    /// A day file that is not there.
-    #[error("{} cannot be read", path.display())]
-    Unread {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
     /// Standard output.
     #[error("standard output cannot be written")]
     Output(#[source] io::Error),

@@ -47,6 +47,7 @@ pub(super) fn run(
         range: Range::default(),
         full: false,
         walk: Some(&walk),
+        wait_lock: scheduler.wait_lock(),
         settings: settings(location, &api, &walk, Range::default(), false),
         api_version: api.persona_version.clone(),
     };

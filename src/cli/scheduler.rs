@@ -1,12 +1,14 @@
 //! What a scheduler asks of a run: a name of its own, and a summary that a program can read.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::console::{Console, sentence};
+use super::duration::parse_duration;
 use super::exit::{self, Exit, Usage};
 use super::report::replace;
 use crate::lake::RunRecord;
@@ -24,6 +26,9 @@ pub(super) struct SchedulerArgs {
     /// Write what came of the run into this file, as JSON
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
+    /// Wait so long for another run that holds the lake to end, such as 10m
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    wait_lock: Option<Duration>,
 }
 
 /// A run that a scheduler may watch, from its first step on.
@@ -64,10 +69,15 @@ struct Summary<'a> {
 }
 
 impl SchedulerArgs {
+    /// How long to wait for another run to end.
+    pub(super) fn wait_lock(&self) -> Duration {
+        self.wait_lock.unwrap_or_default()
+    }
+
     /// Begins a run: before any slow work it is known that the summary can be written, and takes nothing's place but an
     /// earlier one's.
     pub(super) fn begin(self, command: &'static str, lake: &str) -> Result<Watched, Usage> {
-        let Self { run_id, summary } = self;
+        let Self { run_id, summary, wait_lock: _ } = self;
         if let Some(path) = &summary {
             if path.exists() && !path.is_file() && !path.is_dir() {
                 return Err(Usage(format!(

@@ -64,10 +64,15 @@ pub(super) fn report(
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
     let manifest = lake.manifest()?;
-    let scope = scope(lake, &manifest, days, Timestamp::now())?;
+    let mut scope = scope(lake, &manifest, days, Timestamp::now())?;
     // Where a page goes to a file or a program, a log should tell too.
     if let Some(incomplete) = words::incomplete(&scope).filter(|_| !options.is_read_at_once()) {
         console.say(&format!("session-risk: {incomplete}"));
+    }
+    let dates: Vec<Date> = scope.files.iter().map(|file| file.date).collect();
+    let readable = lake.day_files(&dates)?;
+    for file in &mut scope.files {
+        file.path = readable.path(file.date);
     }
     render(options, &scope, stdout)?;
     Ok(Exit::Done)
@@ -85,7 +90,7 @@ pub(super) fn scope(lake: &Lake, manifest: &Manifest, days: Days, now: Timestamp
     let Some(last_complete) = last_complete else {
         return Err(Nothing(format!(
             "there is nothing to report on: the lake {} has no complete day yet; fetch first, or see today with --include-today",
-            lake.root().display()
+            lake.name()
         ))
         .into());
     };
@@ -93,7 +98,7 @@ pub(super) fn scope(lake: &Lake, manifest: &Manifest, days: Days, now: Timestamp
     let Some(window) = manifest.window(range) else {
         return Err(Nothing(format!(
             "there is nothing to report on: the lake {} has none of the days from {range}; {}",
-            lake.root().display(),
+            lake.name(),
             held(manifest)
         ))
         .into());

@@ -32,6 +32,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Whether somebody has asked for it.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| *asked.borrow())
+    }
+
     /// Comes back when one of them is reached, be it in the middle of a wait. Requests are counted before a page is
     /// asked for.
     pub(super) async fn reached(&self, client: &Client) -> Stop {

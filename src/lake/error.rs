@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use arrow::error::ArrowError;
 
+use super::bucket;
+
 /// A lake could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no such folder.
-    #[error("there is no lake at {}; fetch into it first, or check --lake", path.display())]
+    /// There is no such folder, or nothing in the bucket.
+    #[error("there is no lake at {lake}; fetch into it first, or check --lake")]
     Missing {
         /// The lake.
-        path: PathBuf,
+        lake: String,
     },
     /// The lake's path, or a part of it, is a file.
     #[error("the lake {} is a file, not a folder; name another with --lake", path.display())]
@@ -29,18 +31,62 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A scheme that this version has no store for.
-    #[error("a lake at {scheme}:// cannot be opened by this version; name a folder with --lake")]
+    #[error(
+        "a lake at {scheme}:// cannot be opened; name a folder, s3://, az://, abfss:// or gs:// with --lake"
+    )]
     Unsupported {
         /// What the location begins with.
         scheme: String,
     },
+    /// A bucket that cannot be used as it is named and with the credentials that there are.
+    #[error("the lake {lake} cannot be opened: {reason}")]
+    Location {
+        /// The lake; without what may be a secret.
+        lake: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// A store in which two runs could not be kept apart.
+    #[error(
+        "the store of {lake} does not keep to conditions (If-Match, If-None-Match), so two runs could not be kept apart; use one that does"
+    )]
+    Unconditional {
+        /// The lake.
+        lake: String,
+    },
     /// Another run writes.
-    #[error("another run holds the lake {}{}; wait for it to end", path.display(), by(holder))]
+    #[error("another run holds the lake {lake}{}; wait for it to end, or let --wait-lock do so", by(holder))]
     Held {
         /// The lake.
-        path: PathBuf,
+        lake: String,
         /// Who, as the holder wrote it.
         holder: String,
+    },
+    /// The lease was not renewed in time, and another run took it.
+    #[error(
+        "another run has taken over the lake {lake}, as this one was not heard of for a while; what was published stays, run again"
+    )]
+    Lost {
+        /// The lake.
+        lake: String,
+    },
+    /// A day file is not the one that was merged.
+    #[error(
+        "another writer changed the day {date} in the lake meanwhile; its file stays as it is, run again"
+    )]
+    DayChanged {
+        /// The day.
+        date: jiff::civil::Date,
+    },
+    /// There is no room for copies of a bucket's day files.
+    #[error(
+        "the day files cannot be copied into {} to be read ({source}); set TMPDIR to a folder with room", path.display()
+    )]
+    Copies {
+        /// The folder for temporary files.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// Rows of another environment.
     #[error(
@@ -63,7 +109,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// The store failed.
-    #[error("could not {what} {key} in the lake")]
+    #[error("could not {what} {key} in the lake{}", advice(source))]
     Store {
         /// What was being done.
         what: &'static str,
@@ -98,6 +144,10 @@ impl Error {
     ) -> Self {
         Self::File { what, key: key.to_string(), source: Box::new(source) }
     }
+}
+
+fn advice(source: &object_store::Error) -> String {
+    bucket::refusal(source).map_or_else(String::new, |advice| format!(": {advice}"))
 }
 
 fn by(holder: &str) -> String {

@@ -9,6 +9,7 @@
 //! _session_risk/staging/RUN/…                           parts and the checkpoint of a run
 //! _session_risk/quarantine/RUN.jsonl                    resources that could not become rows
 //! _session_risk/lock                                    held by the one writer
+//! _session_risk/clock                                   written to learn the time of a bucket's store, then deleted
 //! ```
 //! Readers glob `sessions/**/*.parquet`; nothing unfinished ever lies where that glob reaches.
 
@@ -73,5 +74,12 @@ pub(super) fn quarantine(run_id: &str) -> Key {
     Key::from(format!("{INTERNAL}/quarantine/{run_id}.jsonl"))
 }
 
-/// The lock's file, below the lake's root.
-pub(super) const LOCK: &str = "_session_risk/lock";
+/// The lock.
+pub(super) fn lock() -> Key {
+    Key::from(format!("{INTERNAL}/lock"))
+}
+
+/// What is written to learn the store's time.
+pub(super) fn clock() -> Key {
+    Key::from(format!("{INTERNAL}/clock"))
+}

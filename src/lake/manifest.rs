@@ -156,10 +156,9 @@ impl Lake {
     pub fn manifest(&self) -> Result<Manifest, Error> {
         let lake = self.read_json(&layout::lake_record())?.unwrap_or_default();
         let mut days = BTreeMap::new();
-        for key in self.list(&layout::day_records())? {
-            if let Some(record) = self.read_json::<DayRecord>(&key)? {
-                days.insert(record.date, record);
-            }
+        for record in self.read_records::<DayRecord>(&layout::day_records())? {
+            let record = record?;
+            days.insert(record.date, record);
         }
         Ok(Manifest { lake, days })
     }

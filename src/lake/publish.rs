@@ -1,28 +1,26 @@
 //! A day's staged rows and its day file made into the new day file.
 //!
-//! The new file is written under staging and moved into place in one step, after an intent was journalled: a
-//! reader sees the old file or the new one, and after a crash the file is known as ours.
+//! The new file is put into place in one step, after an intent was journalled: a reader sees the old file or the new
+//! one, and after a crash the file is known as ours.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use object_store::ObjectStoreExt;
-use object_store::path::Path as Key;
+use object_store::UpdateVersion;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::KeyValue;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::facts::{Facts, Origin, empty_day};
 use super::manifest::DayRecord;
 use super::merge::{Batches, Merge, Source, Tally};
 use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey};
 use super::stage::StagedDay;
-use super::writer::properties;
-use super::{Error, Lake, Manifest, Stage, hexadecimal, layout, store_error, to_json};
+use super::writer::{Encoded, properties};
+use super::{Error, Lake, Manifest, Stage, layout, to_json};
 use crate::range::utc_date;
 use crate::session::schema::schema;
 
@@ -39,7 +37,7 @@ pub struct Published {
     pub written: bool,
 }
 
-/// Journalled before a file is moved into place.
+/// Journalled before a file is put into place.
 #[derive(Debug, Serialize, Deserialize)]
 struct Intent {
     run_id: String,
@@ -101,13 +99,13 @@ impl Publication<'_> {
         let Self { lake, run_id, date, origin } = *self;
         let old: Option<DayRecord> = lake.read_json(&layout::day_record(date))?;
         let walked = origin.walked(old.as_ref());
-        let existing = lake.read_day(date)?;
+        let (existing, seen) = lake.open_day(date)?.unzip();
         let had_file = existing.is_some();
         let Some(written) = self.write_merged(staged, existing, old.as_ref())? else {
             lake.record_day(&empty_day(date, walked, run_id, old))?;
             return Ok(Published::default());
         };
-        let Written { tally, facts, key, bytes, sha256 } = written;
+        let Written { tally, facts, file } = written;
         let mut record = facts.record(date, walked, run_id, &staged.absent);
         if let Some(old) = old.as_ref().filter(|_| !walked.alone) {
             // A walk over a part of the day says nothing of the rest.
@@ -117,7 +115,7 @@ impl Publication<'_> {
         let mut published =
             Published { rows: tally.rows, new: tally.new, changed: tally.changed, written: true };
         if let Some(old) = old.filter(|_| had_file && tally.new == 0 && tally.changed == 0) {
-            lake.delete(&key)?;
+            lake.discard(file)?;
             published.written = false;
             record = DayRecord {
                 bytes: old.bytes,
@@ -131,14 +129,14 @@ impl Publication<'_> {
             };
             lake.record_day(&record)?;
         } else {
-            record.bytes = bytes;
-            record.sha256 = sha256;
-            lake.swap_in(&key, &Intent { run_id: run_id.to_owned(), record })?;
+            record.bytes = file.bytes;
+            record.sha256.clone_from(&file.sha256);
+            lake.swap_in(file, seen, &Intent { run_id: run_id.to_owned(), record })?;
         }
         Ok(published)
     }
 
-    /// Writes the merged rows under staging; none if there is not a single row.
+    /// Encodes the merged rows; none if there is not a single row.
     fn write_merged(
         &self,
         staged: &StagedDay,
@@ -164,11 +162,11 @@ impl Publication<'_> {
         }
         let gives_way = |stored_ms, incoming_ms| origin.stored_gives_way(old, stored_ms, incoming_ms);
         let mut merge = Merge::new(sources, &gives_way)?;
-        let key = layout::staged(run_id, &format!("{date}.parquet"));
+        let key = layout::day_file(date);
         let failed = |source| Error::file("written", &key, source);
         let mut facts = Facts::default();
-        let mut writer =
-            ArrowWriter::try_new(lake.writer(&key)?, schema(), Some(properties(run_id))).map_err(failed)?;
+        let mut writer = ArrowWriter::try_new(lake.writer(run_id, date)?, schema(), Some(properties(run_id)))
+            .map_err(failed)?;
         while let Some(batch) = merge.next_batch()? {
             facts.add(&batch);
             writer.write(&batch).map_err(failed)?;
@@ -180,22 +178,16 @@ impl Publication<'_> {
         for (name, value) in facts.footer() {
             writer.append_key_value_metadata(KeyValue::new(format!("session_risk.{name}"), value));
         }
-        let (bytes, sha256) = writer
-            .into_inner()
-            .map_err(failed)?
-            .finish()
-            .map_err(|source| store_error("write", &key, source))?;
-        Ok(Some(Written { tally, facts, key, bytes, sha256 }))
+        let file = writer.into_inner().map_err(failed)?.finish()?;
+        Ok(Some(Written { tally, facts, file }))
     }
 }
 
-/// A merged file under staging.
+/// A merged file that nobody sees yet.
 struct Written {
     tally: Tally,
     facts: Facts,
-    key: Key,
-    bytes: u64,
-    sha256: String,
+    file: Encoded,
 }
 
 /// A part's batches, its file opened only when the first is asked for.
@@ -220,16 +212,22 @@ fn lazy<'a>(open: impl Fn() -> Result<PartReader, Error> + Send + 'a, part: &'a 
 impl Lake {
     /// A day file's batches; none if there is no file.
     fn read_day(&self, date: Date) -> Result<Option<Batches<'static>>, Error> {
+        Ok(self.open_day(date)?.map(|(batches, _)| batches))
+    }
+
+    /// A day file's batches, and which version of the file they are of.
+    fn open_day(&self, date: Date) -> Result<Option<(Batches<'static>, UpdateVersion)>, Error> {
         let key = layout::day_file(date);
-        let bytes = match self.read_bytes(&key) {
-            Ok(bytes) => bytes,
+        let (bytes, version) = match self.read_version(&key) {
+            Ok(read) => read,
             Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
             .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
             .map_err(|source| Error::file("read", &key, source))?;
-        Ok(Some(Box::new(reader.map(move |batch| batch.map_err(|source| Error::file("read", &key, source))))))
+        let batches = reader.map(move |batch| batch.map_err(|source| Error::file("read", &key, source)));
+        Ok(Some((Box::new(batches), version)))
     }
 
     /// The ids of a day file's sessions; none if there is no file.
@@ -267,15 +265,13 @@ impl Lake {
         Ok(seeds)
     }
 
-    /// Moves a finished file into place and records it.
-    fn swap_in(&self, staged: &Key, intent: &Intent) -> Result<(), Error> {
+    /// Puts a finished file into the place of the one that was `seen` and records it.
+    fn swap_in(&self, file: Encoded, seen: Option<UpdateVersion>, intent: &Intent) -> Result<(), Error> {
         let date = intent.record.date;
-        let target = layout::day_file(date);
         // Not waited for to reach the disk: if the power fails, the day is walked and merged once more.
         let journal = layout::intent(date);
         self.write_scratch(&journal, to_json(&journal, intent)?)?;
-        self.wait(self.store.rename(staged, &target))
-            .map_err(|source| store_error("publish", &target, source))?;
+        self.put_in_place(file, date, seen)?;
         self.record_day(&intent.record)?;
         self.delete(&journal)
     }
@@ -286,11 +282,10 @@ impl Lake {
     /// [`Error`] if an intent or a day file cannot be read or the record not written.
     pub fn settle_intents(&self) -> Result<(), Error> {
         for key in self.list(&layout::intents())? {
-            if let Some(intent) = self.read_json::<Intent>(&key)? {
-                let file = self.read_bytes(&layout::day_file(intent.record.date));
-                if file.is_ok_and(|bytes| hexadecimal(&Sha256::digest(&bytes)) == intent.record.sha256) {
-                    self.record_day(&intent.record)?;
-                }
+            if let Some(intent) = self.read_json::<Intent>(&key)?
+                && self.is_in_place(intent.record.date, &intent.record.sha256)?
+            {
+                self.record_day(&intent.record)?;
             }
             self.delete(&key)?;
         }

@@ -237,10 +237,7 @@ impl Lake {
         let folder = layout::staging();
         let run = |key: Key| key.prefix_match(&folder)?.next().map(|run| run.as_ref().to_owned());
         let mut runs: BTreeSet<String> = self.list(&folder)?.into_iter().filter_map(run).collect();
-        // The store does not list what a killed writer had not finished; its folder tells of it.
-        if let Ok(folders) = std::fs::read_dir(self.root().join(folder.as_ref())) {
-            runs.extend(folders.flatten().filter_map(|found| found.file_name().into_string().ok()));
-        }
+        runs.extend(self.place.names_in(&folder));
         Ok(runs)
     }
 
@@ -253,9 +250,7 @@ impl Lake {
         for key in self.list(&folder)? {
             self.delete(&key)?;
         }
-        // Only a file system has folders to leave behind, and in them what a killed writer had not finished, which
-        // the store does not list. One that stays is no harm.
-        let _ = std::fs::remove_dir_all(self.root().join(folder.as_ref()));
+        self.place.remove_folder(&folder);
         Ok(())
     }
 

@@ -4,16 +4,20 @@
 
 use std::io::{self, Write};
 
+use jiff::civil::Date;
 use object_store::path::Path as Key;
-use object_store::{ObjectStoreExt, WriteMultipart};
+use object_store::{
+    ObjectStore, ObjectStoreExt, PutMode, PutPayload, PutPayloadMut, UpdateVersion, WriteMultipart,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
-use tokio::runtime::Handle;
 
-use super::{Error, Lake, hexadecimal, store_error};
+use super::lease::is_refused;
+use super::place::Place;
+use super::{Error, Lake, hexadecimal, layout, store_error};
 use crate::session::schema::{CREATED_AT, RELATIONSHIPS, SCHEMA_VERSION};
 
 /// Rows of a row group at most.
@@ -21,34 +25,136 @@ const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// Bytes of a row group at most.
 const ROW_GROUP_BYTES: usize = 32 << 20;
 
+/// Bytes of a day file up to which a bucket's file is kept in memory and put in one request, as only such a request
+/// can be made on a condition. Some hundred thousand sessions; and as many days as there are cores are published at
+/// once.
+const KEPT_BYTES: usize = 32 << 20;
+/// Bytes of one part of a larger file.
+const PART_BYTES: usize = 8 << 20;
+
 impl Lake {
-    /// A new file in the store; it is there once it is finished.
-    pub(super) fn writer(&self, key: &Key) -> Result<StoreWriter, Error> {
-        let upload =
-            self.wait(self.store.put_multipart(key)).map_err(|source| store_error("write", key, source))?;
-        Ok(StoreWriter {
-            upload: WriteMultipart::new_with_chunk_size(upload, 8 << 20),
-            digest: Sha256::new(),
-            bytes: 0,
-            runtime: self.runtime.clone(),
-        })
+    /// A new day file, which nobody sees before it is [put in place](Self::put_in_place).
+    pub(super) fn writer(&self, run_id: &str, date: Date) -> Result<StoreWriter, Error> {
+        let target = layout::day_file(date);
+        let sink = match self.place {
+            Place::Folder(_) => {
+                let key = layout::staged(run_id, &format!("{date}.parquet"));
+                let upload = self
+                    .wait(begin(&self.store, &key))
+                    .map_err(|source| store_error("write", &key, source))?;
+                Sink::Staged(key, upload)
+            }
+            Place::Bucket { .. } => Sink::Kept(PutPayloadMut::new()),
+        };
+        Ok(StoreWriter { lake: self.clone(), target, sink, digest: Sha256::new(), bytes: 0 })
+    }
+
+    /// Puts a finished file into the place of the one that was `seen`. In a folder that is a move. In a bucket it is
+    /// a write straight to the key, on the condition that the day file is still the same; parts of a large file
+    /// can have no condition, and the lease alone stands for it.
+    pub(super) fn put_in_place(
+        &self,
+        file: Encoded,
+        date: Date,
+        seen: Option<UpdateVersion>,
+    ) -> Result<(), Error> {
+        let target = layout::day_file(date);
+        self.check_lease()?;
+        let placed = match file.sink {
+            Finished::Staged(staged) => self.wait(self.store.rename(&staged, &target)),
+            Finished::Kept(bytes) => {
+                let mode = seen.map_or(PutMode::Create, PutMode::Update);
+                match self.wait(self.store.put_opts(&target, bytes, mode.into())) {
+                    // Where an answer was lost and the store was asked again, the file that is in the way is this one.
+                    Err(error) if is_refused(&error) && !self.is_in_place(date, &file.sha256)? => {
+                        return Err(Error::DayChanged { date });
+                    }
+                    Err(error) if is_refused(&error) => Ok(()),
+                    put => put.map(|_| ()),
+                }
+            }
+            Finished::Parts(upload) => self.wait(upload.finish()).map(|_| ()),
+        };
+        placed.map_err(|source| store_error("publish", &target, source))
+    }
+
+    /// Lets go of a finished file that is not to be published.
+    pub(super) fn discard(&self, file: Encoded) -> Result<(), Error> {
+        match file.sink {
+            Finished::Staged(staged) => self.delete(&staged),
+            Finished::Kept(_) => Ok(()),
+            Finished::Parts(upload) => {
+                self.wait(upload.abort()).map_err(|source| store_error("discard", &layout::staging(), source))
+            }
+        }
+    }
+
+    /// Whether the day file is the one with this checksum.
+    pub(super) fn is_in_place(&self, date: Date, sha256: &str) -> Result<bool, Error> {
+        match self.read_bytes(&layout::day_file(date)) {
+            Ok(bytes) => Ok(hexadecimal(&Sha256::digest(&bytes)) == sha256),
+            Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
-/// Bytes on their way into the store, counted and hashed.
+/// Where a new file's bytes go.
+enum Sink {
+    /// Under staging, from where it is moved.
+    Staged(Key, WriteMultipart),
+    /// Nowhere yet.
+    Kept(PutPayloadMut),
+    /// To its place, where it is seen once it is complete.
+    Parts(WriteMultipart),
+}
+
+/// A file's bytes on their way, counted and hashed.
 pub(super) struct StoreWriter {
-    upload: WriteMultipart,
+    lake: Lake,
+    target: Key,
+    sink: Sink,
     digest: Sha256,
     bytes: u64,
-    runtime: Handle,
+}
+
+/// A finished file that nobody sees yet.
+pub(super) struct Encoded {
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+    sink: Finished,
+}
+
+enum Finished {
+    Staged(Key),
+    Kept(PutPayload),
+    Parts(WriteMultipart),
+}
+
+async fn begin(store: &dyn ObjectStore, key: &Key) -> object_store::Result<WriteMultipart> {
+    Ok(WriteMultipart::new_with_chunk_size(store.put_multipart(key).await?, PART_BYTES))
 }
 
 impl Write for StoreWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // At most two chunks under way: memory is bounded by them, not by the file.
-        self.runtime.block_on(self.upload.wait_for_capacity(2))?;
-        let _runtime = self.runtime.enter();
-        self.upload.write(bytes);
+        let runtime = &self.lake.runtime;
+        if let Sink::Kept(kept) = &mut self.sink
+            && kept.content_length() + bytes.len() > KEPT_BYTES
+        {
+            let mut upload = runtime.block_on(begin(&self.lake.store, &self.target))?;
+            let _runtime = runtime.enter();
+            std::mem::take(kept).freeze().into_iter().for_each(|chunk| upload.put(chunk));
+            self.sink = Sink::Parts(upload);
+        }
+        match &mut self.sink {
+            Sink::Kept(kept) => kept.extend_from_slice(bytes),
+            Sink::Staged(_, upload) | Sink::Parts(upload) => {
+                // At most two chunks under way: memory is bounded by them, not by the file.
+                runtime.block_on(upload.wait_for_capacity(2))?;
+                let _runtime = runtime.enter();
+                upload.write(bytes);
+            }
+        }
         self.digest.update(bytes);
         self.bytes += bytes.len() as u64;
         Ok(bytes.len())
@@ -60,9 +166,22 @@ impl Write for StoreWriter {
 }
 
 impl StoreWriter {
-    pub(super) fn finish(self) -> object_store::Result<(u64, String)> {
-        self.runtime.block_on(self.upload.finish())?;
-        Ok((self.bytes, hexadecimal(&self.digest.finalize())))
+    /// Ends the file; its place is still as it was.
+    pub(super) fn finish(self) -> Result<Encoded, Error> {
+        let Self { lake, target, sink, digest, bytes } = self;
+        let failed = |source| store_error("write", &target, source);
+        let sink = match sink {
+            Sink::Staged(key, upload) => {
+                lake.wait(upload.finish()).map_err(failed)?;
+                Finished::Staged(key)
+            }
+            Sink::Kept(kept) => Finished::Kept(kept.freeze()),
+            Sink::Parts(mut upload) => {
+                lake.wait(upload.wait_for_capacity(1)).map_err(failed)?;
+                Finished::Parts(upload)
+            }
+        };
+        Ok(Encoded { bytes, sha256: hexadecimal(&digest.finalize()), sink })
     }
 }
 

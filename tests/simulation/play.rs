@@ -3,40 +3,38 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use session_risk::export::{self, ExportOptions, Incomplete, Limits, Standing, Summary, Watch};
 use session_risk::lake::Lake;
-use session_risk::persona::retry::Policy;
-use session_risk::persona::{ApiKey, BaseUrl, Client, ClientOptions, DEFAULT_VERSION};
 use session_risk::range::day_end;
-use session_risk::sandbox::{Clock, Sandbox};
+use session_risk::sandbox::{Clock, Sandbox, SandboxOptions};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::history::{Change, Ends, History, Run};
 use super::rules::{Rules, digest};
 use crate::harness::sandbox_with;
+use crate::in_process::{RUNTIME, client, options};
 use crate::lake_files::{LakeFiles, Row};
 use crate::truth::{held, truth};
 
 /// Runs that may follow a last one until it is done: a vanished cursor makes a walk begin anew.
 const MOST_REPEATS: usize = 5;
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+/// Failures of one page in a row that no history comes to.
+const MOST_FAILURES: u32 = 200;
 
 /// Plays a history to its end, or to the first thing that is not as it must be. Gives what happened.
 pub(super) fn play(history: &History) -> Result<String, String> {
     let clock = Arc::new(Clock::frozen_at(history.begins));
-    let mut options = history.world();
-    options.clock = Some(Arc::clone(&clock));
+    let world = SandboxOptions { clock: Some(clock), ..history.world() };
     let folder = folder();
     let mut life = Life {
-        api: sandbox_with(options),
+        api: sandbox_with(world),
         lake: Lake::create(folder.path().to_str().unwrap(), RUNTIME.handle()).unwrap(),
         files: LakeFiles::new(folder.path()),
         look_back_days: history.look_back_days,
@@ -132,35 +130,19 @@ impl Life {
     fn export(&self, run: &Run, run_id: &str) -> Result<Summary, export::Error> {
         let (ask, asked) = watch::channel(false);
         let options = ExportOptions {
-            run_id: run_id.to_owned(),
             range: run.range,
             full: run.full,
             look_back_days: self.look_back_days,
             limits: Limits {
                 asked: Some(asked),
-                deadline: None,
                 max_requests: if let Ends::Requests(most) = run.ends { Some(most) } else { None },
+                ..Limits::default()
             },
-            settings: BTreeMap::new(),
-            api_version: DEFAULT_VERSION.to_owned(),
+            ..options(run_id)
         };
-        let patient = Policy {
-            max_failures: 200,
-            max_hint: Duration::from_millis(1),
-            backoff: Duration::from_millis(1),
-            max_backoff: Duration::from_millis(2),
-            ..Policy::default()
-        };
-        let client = Client::new(ClientOptions {
-            base_url: BaseUrl::parse(self.api.base_url()).unwrap(),
-            key: ApiKey::new(self.api.key()).unwrap(),
-            version: DEFAULT_VERSION.to_owned(),
-            budget: Default::default(),
-            policy: patient,
-        });
         let after = if let Ends::Asked(after) = run.ends { Some(after) } else { None };
         let asker = Onlooker { api: &self.api, ask, after, midway: run.midway, stood: AtomicU64::new(0) };
-        export::export(RUNTIME.handle(), &Arc::new(client.unwrap()), &self.lake, &options, &asker)
+        export::export(RUNTIME.handle(), &client(&self.api, MOST_FAILURES), &self.lake, &options, &asker)
     }
 
     fn check_counts(&self, after: &BTreeMap<String, Row>, new: u64, changed: u64) -> Result<(), String> {

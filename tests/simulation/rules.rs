@@ -138,9 +138,7 @@ impl Rules {
         if is_due && !self.sealable.contains(&place.date) {
             return Some(now);
         }
-        let is_covered = self.covered.covers(place.created, place.created);
-        let is_too_old = run.range.since.is_none() && self.first_day.is_some_and(|first| place.date < first);
-        if is_covered || is_too_old {
+        if self.covered.covers(place.created, place.created) {
             return None;
         }
         let was_there = |earlier: &usize| self.snapshots[*earlier].at >= place.created;

@@ -1,0 +1,127 @@
+//! Where a lake lies: a folder of this machine or a bucket, and what only a folder needs.
+//!
+//! Where the two differ it is said here, in `lock`, in `lease` and in `writer`; the rest of the room knows keys only.
+//! Must not know what a lake holds.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Key;
+
+use super::lease::Lease;
+use super::{Error, layout};
+
+/// Where a lake lies.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// A folder, as it was named.
+    Folder(PathBuf),
+    /// A bucket.
+    Bucket {
+        /// As it was named.
+        name: Arc<str>,
+        /// Who may write; shared by all that have opened this lake together.
+        lease: Arc<Lease>,
+    },
+}
+
+impl Place {
+    /// As the lake's owner named it.
+    pub(super) fn name(&self) -> Cow<'_, str> {
+        match self {
+            Self::Folder(root) => root.to_string_lossy(),
+            Self::Bucket { name, .. } => Cow::Borrowed(name),
+        }
+    }
+
+    /// What a file of the lake is called outside this room.
+    pub(super) fn path(&self, key: &Key) -> PathBuf {
+        match self {
+            Self::Folder(root) => root.join(key.as_ref()),
+            Self::Bucket { name, .. } => PathBuf::from(format!("{name}/{key}")),
+        }
+    }
+
+    /// What lies directly in a folder, finished or not: the store does not list what a killed writer had not finished.
+    pub(super) fn names_in(&self, folder: &Key) -> Vec<String> {
+        let Self::Folder(root) = self else { return Vec::new() };
+        let found = root.join(folder.as_ref()).read_dir();
+        found
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|found| found.file_name().into_string().ok())
+            .collect()
+    }
+
+    /// Removes a folder that is of no more use, and in it what a killed writer had not finished. One that stays is no
+    /// harm.
+    pub(super) fn remove_folder(&self, folder: &Key) {
+        if let Self::Folder(root) = self {
+            let _ = std::fs::remove_dir_all(root.join(folder.as_ref()));
+        }
+    }
+
+    /// Takes a lake's folders away again if nothing was ever put into it. In a bucket only the lease is left of such a
+    /// lake, and it stays: another run may be about to take it.
+    pub(super) fn discard_if_empty(&self) {
+        let Self::Folder(root) = self else { return };
+        let internal = root.join(layout::INTERNAL);
+        let holds_something = |folder: &Path| folder.read_dir().is_ok_and(|mut found| found.next().is_some());
+        if root.join("sessions").exists() || root.join(layout::lake_record().as_ref()).exists() {
+            return;
+        }
+        for folder in ["days", "intents", "staging", "quarantine"].map(|name| internal.join(name)) {
+            if holds_something(&folder) {
+                return;
+            }
+        }
+        // Whatever cannot be removed stays: this is tidiness, nothing depends on it.
+        let _ = std::fs::remove_file(root.join(layout::lock().as_ref()));
+        for folder in ["days", "intents", "staging", "quarantine", "runs"].map(|name| internal.join(name)) {
+            let _ = std::fs::remove_dir(folder);
+        }
+        let _ = std::fs::remove_dir(&internal);
+        let _ = std::fs::remove_dir(root);
+    }
+}
+
+/// Opens a lake's folder; with `create` makes it where there is none, and checks that it can be written.
+pub(super) fn open_folder(root: &Path, create: bool) -> Result<LocalFileSystem, Error> {
+    let unwritable = |source| Error::Unwritable { path: root.to_owned(), source };
+    let missing = || Error::Missing { lake: root.display().to_string() };
+    match std::fs::metadata(root) {
+        Ok(found) if !found.is_dir() => return Err(Error::NotAFolder { path: root.to_owned() }),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !create => return Err(missing()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // A component of the path is a file.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(Error::NotAFolder { path: root.to_owned() });
+        }
+        Err(error) => return Err(unwritable(error)),
+    }
+    if create {
+        let internal = root.join(layout::INTERNAL);
+        std::fs::create_dir_all(&internal).map_err(unwritable)?;
+        probe_folder(root)?;
+    }
+    LocalFileSystem::new_with_prefix(root).map_err(|source| Error::Store {
+        what: "open",
+        key: root.display().to_string(),
+        source,
+    })
+}
+
+/// Whether a folder can be written is only known by writing: permissions, quotas and read-only mounts differ.
+pub(super) fn probe_folder(root: &Path) -> Result<(), Error> {
+    let internal = root.join(layout::INTERNAL);
+    let folder = if internal.is_dir() { &internal } else { root };
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    std::fs::File::create(&probe)
+        .and_then(|_| std::fs::remove_file(&probe))
+        .map_err(|source| Error::Unwritable { path: root.to_owned(), source })
+}
