@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use session_risk::export::{ExportOptions, Limits, Range};
+use session_risk::persona::pacing::Budget;
 use session_risk::persona::retry::Policy;
 use session_risk::persona::{ApiKey, BaseUrl, Client, ClientOptions, DEFAULT_VERSION};
 use tokio::runtime::Runtime;
@@ -26,7 +27,8 @@ pub(crate) fn client(api: &impl Api, max_failures: u32) -> Arc<Client> {
         base_url: BaseUrl::parse(&api.url()).unwrap(),
         key: ApiKey::new(&api.key()).unwrap(),
         version: DEFAULT_VERSION.to_owned(),
-        budget: Default::default(),
+        // A server that tells no limit would be asked at the documented pace.
+        budget: Budget { max_rate: Some(1_000_000), ..Budget::default() },
         policy,
     });
     Arc::new(client.unwrap())

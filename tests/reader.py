@@ -21,7 +21,7 @@ def with_duckdb():
 
     rows, ids = duckdb.sql(
         f"select count(*), count(distinct session_id) from read_parquet('{lake}/sessions/**/*.parquet')"
-    ).fetchone()
+    ).fetchall()[0]
     return rows, ids
 
 
