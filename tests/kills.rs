@@ -13,8 +13,9 @@ use crate::truth::{held, truth};
 const LOST_PAGES: u64 = 50;
 
 /// Sends a signal to one export after another, each once it has asked for some pages, then lets one come to its end
-/// and compares. Gives the requests beyond the pages that there are.
-fn ended_by(signal: &str, times: u64, api: &Sandbox, seed: u64) -> u64 {
+/// and compares.
+#[allow(clippy::print_stdout, reason = "what an end costs is worth to know")]
+fn ended_by(signal: &str, times: u64, api: &Sandbox, seed: u64) {
     let mut rng = Rng::with_seed(seed);
     let home = Home::new();
     let pages = truth(api).len().div_ceil(100) as u64;
@@ -46,7 +47,7 @@ fn ended_by(signal: &str, times: u64, api: &Sandbox, seed: u64) -> u64 {
         spent <= signalled * (LOST_PAGES + UNDER_WAY),
         "seed {seed}: {spent} requests too many after {signalled} ends"
     );
-    spent
+    println!("{signal}, {signalled} times: {pages} pages, {spent} requests more");
 }
 
 /// Pages that were asked for and never came to be decoded, and a look at what is new on top.
