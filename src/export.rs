@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use tokio::runtime::Handle;
 
 use crate::lake::manifest::MANIFEST_VERSION;
@@ -239,8 +239,8 @@ impl Run<'_> {
     fn walk_all(&self) -> Result<Option<Incomplete>, Error> {
         let asked = self.options.asked;
         let left = checkpoint::find(self.lake, &asked)?;
-        let checked_since = left.iter().map(|left| left.began).min();
-        if checked_since.is_some() {
+        let left_began = left.iter().map(|left| left.began).min();
+        if left_began.is_some() {
             self.runtime.block_on(self.client.learn_limits());
             let pieces = left.into_iter().map(Piece::resumed).collect();
             if let Some(incomplete) = self.walk_pieces(pieces)? {
@@ -248,6 +248,9 @@ impl Run<'_> {
             }
             self.ledger().manifest.days = self.lake.manifest()?.days;
         }
+        // What an interrupted run saw long ago may have changed since.
+        let an_hour_ago = self.client.server_time().map(|now| now.saturating_sub(1.hour()).unwrap_or(now));
+        let checked_since = left_began.map(|began| began.max(an_hour_ago.unwrap_or(began)));
         let manifest = self.ledger().manifest.clone();
         let spans = plan::plan(asked, &manifest, checked_since);
         if !spans.is_empty() {

@@ -7,6 +7,7 @@
 //! What it shows is a function of the seed, the number of sessions, the days and the clock. The clock and the
 //! server's port are the only things that differ between two runs with the same options.
 
+mod absence;
 mod arena;
 mod clock;
 mod devices;
@@ -16,6 +17,7 @@ mod json;
 mod limit;
 mod listing;
 mod network;
+mod oddity;
 mod pages;
 mod people;
 mod places;
@@ -42,10 +44,13 @@ pub use self::clock::Clock;
 pub use self::faults::{Fault, FaultError, FaultKind};
 pub use self::stats::Stats;
 
-use self::faults::Faults;
-use self::ids::{Id, Purpose, token};
+use self::absence::Absence;
+use self::faults::{DataRates, Faults};
+use self::ids::{Id, Purpose, SESSION, token};
+use self::json::Style;
 use self::limit::Limiter;
 use self::listing::Listing;
+use self::oddity::Oddities;
 use self::pages::Pages;
 use self::server::{Keys, World, router};
 use self::stats::Counters;
@@ -69,7 +74,7 @@ pub struct SandboxOptions {
     pub latency: Duration,
     /// Whether replies are compressed for clients that ask for it.
     pub gzip: bool,
-    /// What goes wrong, and how often. The rates add up to 1 at most.
+    /// What goes wrong, and how often. The rates of those that strike requests add up to 1 at most.
     pub faults: Vec<Fault>,
     /// The port on 127.0.0.1; 0 takes any that is free.
     pub port: u16,
@@ -252,6 +257,35 @@ impl Sandbox {
         self.world.counters.change().clone()
     }
 
+    /// What a walk over every page would list at this moment: each session's JSON, newest first. Costs no request.
+    pub fn listed(&self) -> Vec<String> {
+        let listed = self.world.pages.listed(self.world.clock.shown());
+        listed.iter().map(|session| String::from_utf8_lossy(session).into_owned()).collect()
+    }
+
+    /// Deletes sessions: they are neither listed nor known as cursors any more, and their inquiries do not name
+    /// them. Ids that there are not change nothing.
+    pub fn delete<'a>(&self, ids: impl IntoIterator<Item = &'a str>) {
+        let tokens = ids.into_iter().filter_map(|id| ids::parse(id, SESSION));
+        self.world.pages.absence.delete(tokens);
+    }
+
+    /// Undoes every deletion, those by a fault too.
+    pub fn undelete(&self) {
+        self.world.pages.absence.restore();
+    }
+
+    /// Blocks these attributes, in kebab case, and no others: they are in no session's JSON any more.
+    pub fn block(&self, attributes: &[&str]) {
+        self.world.pages.absence.block(attributes.iter().map(|&attribute| attribute.to_owned()).collect());
+    }
+
+    /// Leaves a share of the sessions out of every page, as a key's payload filter does; 0 shows all of them. A
+    /// larger share leaves out those of a smaller one too. They stay known as cursors.
+    pub fn hide(&self, share: f64) {
+        self.world.pages.absence.hide(share);
+    }
+
     /// Ends the server and waits until its connections are closed.
     pub async fn stop(mut self) {
         if let Some(runtime) = self.runtime.take() {
@@ -281,7 +315,8 @@ fn world(options: SandboxOptions) -> Result<World, SandboxError> {
         Ok(count) if sessions <= MOST_SESSIONS => count,
         _ => return Err(SandboxError::Sessions { sessions }),
     };
-    let faults = Faults::new(seed, faults).map_err(|sum| SandboxError::Faults { sum })?;
+    let rates = DataRates::new(&faults);
+    let faults = Faults::new(seed, &faults).map_err(|sum| SandboxError::Faults { sum })?;
     let clock = options.clock.unwrap_or_else(|| Arc::new(Clock::running_from(end)));
     let letters = Id { prefix: "", token: token(seed, Purpose::Key, 0) };
     let id = |prefix, number| Id { prefix, token: token(seed, Purpose::Environment, number) }.to_string();
@@ -292,7 +327,12 @@ fn world(options: SandboxOptions) -> Result<World, SandboxError> {
     header("key", full.clone())?;
     Ok(World {
         seed,
-        pages: Pages::new(Listing::draw(seed, count, end_ms, days), clock.shown(), options.newer_attributes),
+        pages: Pages::new(
+            Listing::draw(seed, count, end_ms, days),
+            Absence::new(seed, rates),
+            clock.shown(),
+            Style { newer: options.newer_attributes, odd: Oddities::new(seed, rates), ..Style::default() },
+        ),
         clock,
         limiter: Limiter::new(limit, window),
         faults,
@@ -305,7 +345,6 @@ fn world(options: SandboxOptions) -> Result<World, SandboxError> {
         environment: header("environment id", options.environment.unwrap_or_else(|| id("env_", 0)))?,
         organization: header("organization id", id("org_", 1))?,
         latency,
-        newer: options.newer_attributes,
         requests: AtomicU64::new(0),
         date: Mutex::new(None),
     })

@@ -50,9 +50,9 @@ pub(crate) fn unlimited() -> SandboxOptions {
     SandboxOptions { limit: None, ..SandboxOptions::default() }
 }
 
-/// Every fault at a rate.
+/// Every fault that strikes requests, at a rate.
 pub(crate) fn faults(rate: f64) -> Vec<Fault> {
-    FaultKind::ALL.into_iter().map(|kind| Fault::new(kind, rate).unwrap()).collect()
+    FaultKind::OF_REQUESTS.into_iter().map(|kind| Fault::new(kind, rate).unwrap()).collect()
 }
 
 /// A folder to run in. It is gone when this is.

@@ -15,7 +15,7 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
     PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use session_risk::lake::{Error, Lake, LeaseTimes, Lock, Origin, Stage, Walked};
+use session_risk::lake::{Error, Lake, LeaseTimes, Lock, Origin, Stage, Vanished, Walked};
 use session_risk::session::{Decoder, Seen};
 use tokio::runtime::Runtime;
 
@@ -157,9 +157,9 @@ fn publish(lake: &Lake, run: &str, resources: &[String]) -> std::result::Result<
     let seen = Seen { environment: Some("env_test".into()), at: began };
     let mut decoder = Decoder::default();
     decoder.value(format!("{{\"data\":[{}]}}", resources.join(",")).as_bytes(), &seen).unwrap();
-    let mut stage = Stage::new(lake.clone(), run, None);
+    let mut stage = Stage::new(lake.clone(), run, run, None);
     stage.append(&decoder.take().unwrap())?;
-    stage.publish(DAY, Origin::Walk(Walked { began, whole: true, alone: true })).map(|_| ())
+    stage.publish(DAY, Origin::Walk(Walked { began, whole: true, alone: true, vanished: Vanished::Keep })).map(|_| ())
 }
 
 fn one(id: &str) -> [String; 1] {

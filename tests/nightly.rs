@@ -162,6 +162,19 @@ fn a_number_of_requests_ends_an_export_in_good_order_and_the_next_goes_on() {
 }
 
 #[test]
+fn what_an_interrupted_run_saw_long_ago_is_walked_again_by_the_one_that_goes_on() {
+    let api = world(4);
+    let home = Home::new();
+    home.fetch(&api).args("--max-requests 30").ends_with(3);
+    // Within the hour nothing is asked for twice.
+    home.fetch(&api).args("--max-requests 60").ends_with(3);
+    assert_eq!(home.lake().sessions().len(), 9_000);
+    api.clock().turn(Duration::from_secs(48 * 3600));
+    night(&home, &api, "");
+    assert_eq!(differences(&home, &api), 0);
+}
+
+#[test]
 fn a_deadline_ends_an_export_even_in_a_wait() {
     let home = Home::new();
     let busy = Scripted::serving(|_, number| match number {

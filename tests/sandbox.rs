@@ -350,13 +350,13 @@ async fn short_and_empty_pages_lose_nothing() {
 #[tokio::test]
 async fn every_fault_appears_at_about_its_rate_and_retries_lose_nothing() {
     let whole = ids(&Stand::with(small()).await.walk("/inquiry-sessions", 5).await);
-    let stand = Stand::with_faults(&FaultKind::ALL.map(|kind| (kind, 0.08))).await;
+    let stand = Stand::with_faults(&FaultKind::OF_REQUESTS.map(|kind| (kind, 0.08))).await;
     for _ in 0..4 {
         assert_eq!(ids(&stand.walk("/inquiry-sessions", 5).await), whole);
     }
     let stats = stand.sandbox.stats();
     let requests = stats.total();
-    for kind in FaultKind::ALL {
+    for kind in FaultKind::OF_REQUESTS {
         let rate = stats.faults.get(kind.name()).copied().unwrap_or(0) as f64 / requests as f64;
         // Four standard deviations and more, at some two thousand requests.
         assert!((rate - 0.08).abs() < 0.03, "{kind}: {rate} of {requests}");
@@ -409,6 +409,123 @@ async fn each_fault_looks_like_what_it_is_called() {
     });
     for _ in 0..20 {
         assert!(stand.attempt("/inquiry-sessions").await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reply_stops_in_its_midst_and_is_whole_in_the_end() {
+    let stand = Stand::with_faults(&[(FaultKind::Slow, 1.0)]).await;
+    let began = std::time::Instant::now();
+    let mut reply = stand.get("/inquiry-sessions?page[size]=100").await;
+    let first = reply.chunk().await.unwrap().unwrap().len();
+    let headers = began.elapsed();
+    let mut rest = 0;
+    while let Some(chunk) = reply.chunk().await.unwrap() {
+        rest += chunk.len();
+    }
+    assert!(began.elapsed() - headers >= Duration::from_millis(15), "{:?}", began.elapsed());
+    let quiet = Stand::with(small()).await.text("/inquiry-sessions?page[size]=100").await;
+    assert_eq!(first + rest, quiet.len());
+}
+
+#[tokio::test]
+async fn a_deleted_session_is_neither_listed_nor_named_nor_a_cursor_until_it_is_undeleted() {
+    let stand = Stand::with(small()).await;
+    let whole = stand.walk("/inquiry-sessions", 100).await;
+    let gone: Vec<&Value> = whole.iter().skip(95).step_by(7).collect();
+    let of_gone: HashSet<String> = gone.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+    stand.sandbox.delete(of_gone.iter().map(String::as_str).chain(["iqse_unknown"]));
+    let left: Vec<Value> =
+        whole.iter().filter(|row| !of_gone.contains(row["id"].as_str().unwrap())).cloned().collect();
+    for size in [100, 9] {
+        assert!(stand.walk("/inquiry-sessions", size).await == left, "page[size]={size}");
+    }
+    for id in &of_gone {
+        for path in [format!("/{id}"), format!("?page[after]={id}"), format!("?page[before]={id}")] {
+            assert_eq!(stand.status(&format!("/inquiry-sessions{path}")).await, StatusCode::NOT_FOUND);
+        }
+    }
+    let inquiry = gone[0]["relationships"]["inquiry"]["data"]["id"].as_str().unwrap();
+    let named = stand.json(&format!("/inquiries?filter[inquiry-id]={inquiry}")).await;
+    let named = ids(named["data"][0]["relationships"]["sessions"]["data"].as_array().unwrap());
+    let own = stand.walk(&format!("/inquiry-sessions?filter[inquiry-id]={inquiry}"), 10).await;
+    assert_eq!(named.into_iter().collect::<HashSet<_>>(), ids(&own).into_iter().collect());
+    assert!(own.iter().all(|row| row["id"] != gone[0]["id"]));
+    stand.sandbox.undelete();
+    assert!(stand.walk("/inquiry-sessions", 100).await == whole);
+}
+
+#[tokio::test]
+async fn sessions_are_deleted_as_the_clock_goes_on() {
+    let stand = Stand::with_faults(&[(FaultKind::Deleted, 0.3)]).await;
+    let before = stand.walk("/inquiry-sessions", 100).await.len();
+    assert!((400..500).contains(&before), "{before}");
+    stand.sandbox.clock().turn(Duration::from_secs(30 * 86_400));
+    let after = stand.walk("/inquiry-sessions", 100).await.len();
+    assert!((310..390).contains(&after), "{after}");
+}
+
+#[tokio::test]
+async fn a_payload_filter_leaves_pages_short_or_empty_with_more_to_come() {
+    let stand = Stand::with(small()).await;
+    let whole = stand.walk("/inquiry-sessions", 100).await;
+    stand.sandbox.hide(0.9);
+    let seen = stand.walk("/inquiry-sessions", 100).await;
+    assert!((25..90).contains(&seen.len()), "{}", seen.len());
+    assert!(seen.iter().all(|row| whole.contains(row)));
+    assert!(stand.walk("/inquiry-sessions", 3).await == seen);
+    let first = stand.json("/inquiry-sessions?page[size]=100").await;
+    assert!(first["data"].as_array().unwrap().len() < 40 && first["links"]["next"].is_string());
+    // A session that is not shown is a cursor all the same.
+    let hidden = whole.iter().find(|row| !seen.contains(row)).unwrap()["id"].as_str().unwrap();
+    assert_eq!(stand.status(&format!("/inquiry-sessions?page[after]={hidden}")).await, StatusCode::OK);
+    assert_eq!(stand.status(&format!("/inquiry-sessions/{hidden}")).await, StatusCode::NOT_FOUND);
+    stand.sandbox.hide(1.0);
+    assert!(stand.walk("/inquiry-sessions", 100).await.is_empty());
+    stand.sandbox.hide(0.0);
+    assert!(stand.walk("/inquiry-sessions", 100).await == whole);
+}
+
+#[tokio::test]
+async fn blocked_attributes_are_in_no_session() {
+    let stand = Stand::with(small()).await;
+    let count = async || {
+        let row = stand.json("/inquiry-sessions?page[size]=1").await["data"][0].clone();
+        assert!(row["attributes"]["created-at"].is_string() && row["relationships"]["inquiry"].is_object());
+        (row["attributes"].as_object().unwrap().len(), row["attributes"].get("is-vpn").is_some())
+    };
+    assert_eq!(count().await, (33, true));
+    stand.sandbox.block(&["is-vpn", "ip-address"]);
+    assert_eq!(count().await, (31, false));
+    let listed: Value = serde_json::from_str(&stand.sandbox.listed()[0]).unwrap();
+    assert_eq!(listed, stand.json("/inquiry-sessions?page[size]=1").await["data"][0]);
+    stand.sandbox.block(&[]);
+    assert_eq!(count().await, (33, true));
+    let many = Stand::with_faults(&[(FaultKind::Blocklist, 0.5)]).await;
+    let row = many.json("/inquiry-sessions?page[size]=1").await["data"][0].clone();
+    assert!((5..28).contains(&row["attributes"].as_object().unwrap().len()));
+}
+
+#[tokio::test]
+async fn what_is_not_as_described_is_the_same_in_every_reply() {
+    let plain = Stand::with(small()).await.walk("/inquiry-sessions", 100).await;
+    let differing = async |kind| {
+        let stand = Stand::with_faults(&[(kind, 0.3)]).await;
+        let rows = stand.walk("/inquiry-sessions", 100).await;
+        assert!(rows == stand.walk("/inquiry-sessions", 17).await);
+        let listed = stand.sandbox.listed();
+        assert!(listed.iter().map(|row| serde_json::from_str::<Value>(row).unwrap()).eq(rows.clone()));
+        let pairs = plain.iter().cloned().zip(rows).filter(|(plain, row)| plain != row);
+        pairs.collect::<Vec<_>>()
+    };
+    let keys = |row: &Value| row["attributes"].as_object().unwrap().len();
+    let unknown = differing(FaultKind::UnknownAttributes).await;
+    assert!((100..200).contains(&unknown.len()), "{}", unknown.len());
+    assert!(unknown.iter().all(|(plain, row)| keys(row) > keys(plain)));
+    for kind in [FaultKind::UnknownValues, FaultKind::WrongTypes] {
+        let odd = differing(kind).await;
+        assert!((90..200).contains(&odd.len()), "{kind}: {}", odd.len());
+        assert!(odd.iter().all(|(plain, row)| keys(row) == keys(plain)), "{kind}");
     }
 }
 

@@ -147,7 +147,7 @@ fn a_summary_says_what_came_of_a_run_and_bears_the_schedulers_name() {
 #[test]
 fn every_line_of_a_runs_log_bears_its_name() {
     let home = Home::new();
-    let faulty = sandbox_with(SandboxOptions { sessions: 500, faults: faults(0.1), ..unlimited() });
+    let faulty = sandbox_with(SandboxOptions { sessions: 500, faults: faults(0.06), ..unlimited() });
     home.write("input", &session("iqse_1", "2026-11-20T10:00:00.000Z"));
     for (command, at_least) in [
         (home.fetch(&faulty).args("-v"), 5),

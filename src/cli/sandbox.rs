@@ -43,8 +43,9 @@ pub(super) struct SandboxArgs {
     /// Never compress, even if the client asks for it
     #[arg(long)]
     no_gzip: bool,
-    /// What goes wrong and how often, from 0 to 1; repeatable. One of 500, 502, 503, 429, 429-bare, reset,
-    /// truncation, garbage, short-page, empty-page
+    /// What goes wrong and how often, from 0 to 1; repeatable. Of requests: 500, 502, 503, 429, 429-bare, reset,
+    /// truncation, garbage, short-page, empty-page, slow. Of sessions: deleted (in time), payload-filter,
+    /// unknown-attributes, unknown-values, wrong-types. Of attributes: blocklist
     #[arg(long = "fault", value_name = "NAME=RATE")]
     faults: Vec<Fault>,
     /// The port on 127.0.0.1; 0 takes any that is free
@@ -171,7 +172,7 @@ mod tests {
             _args: SandboxArgs,
         }
         let help = <Alone as clap::CommandFactory>::command().render_long_help().to_string();
-        for kind in FaultKind::ALL {
+        for kind in FaultKind::all() {
             assert!(help.contains(kind.name()), "{kind}");
         }
     }

@@ -41,7 +41,7 @@ pub struct Asked {
 /// The stretches to walk, newest first: what was never walked, what is new, the open days of the look-back, and the
 /// days that were asked for.
 ///
-/// Days that a walk of this very run went over, begun at `checked_since` or later, are not walked again.
+/// Days that a walk went over that began at `checked_since` or later are not walked again.
 pub(super) fn plan(asked: Asked, manifest: &Manifest, checked_since: Option<Timestamp>) -> Vec<Span> {
     let Asked { range, full, .. } = asked;
     let until = range.until.map(day_end);

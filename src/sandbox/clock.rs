@@ -41,6 +41,11 @@ impl Clock {
         self.turned_to.store(moment.as_millisecond(), Ordering::SeqCst);
     }
 
+    /// The moment to which it was turned: whose sessions are shown.
+    pub fn moment(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.shown()).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
     /// Now, in Unix milliseconds: what `Date` and the rate limit go by.
     pub(crate) fn now(&self) -> i64 {
         let passed = self.running.map_or(0, |since| since.elapsed().as_millis());

@@ -1,6 +1,7 @@
 //! What can go wrong on purpose: the faults' names, their rates and when each strikes.
 //!
-//! Owns the draw; what a fault looks like on the wire is the server's business.
+//! Owns the draw; what a fault looks like on the wire is the server's business, and what one does to the data that
+//! of [`super::absence`] and [`super::oddity`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,11 +34,25 @@ pub enum FaultKind {
     ShortPage,
     /// No rows, with a `next` that loses nothing.
     EmptyPage,
+    /// The reply stops in its midst for up to half a second, and then goes on.
+    Slow,
+    /// Sessions that are deleted some time after their creation: neither listed nor known as a cursor any more.
+    Deleted,
+    /// Attributes that are in no reply, as on an API key's blocklist.
+    Blocklist,
+    /// Sessions that the key may not see: left out of pages, which become short or empty.
+    PayloadFilter,
+    /// Sessions with attributes and a relationship that no description knows.
+    UnknownAttributes,
+    /// Sessions with values that no description knows.
+    UnknownValues,
+    /// Sessions with a value of another type than described.
+    WrongTypes,
 }
 
 impl FaultKind {
-    /// Every fault.
-    pub const ALL: [Self; 10] = [
+    /// Those that strike requests: the rate is the share of them, and one that is asked again may fare better.
+    pub const OF_REQUESTS: [Self; 11] = [
         Self::Internal,
         Self::BadGateway,
         Self::Unavailable,
@@ -48,7 +63,23 @@ impl FaultKind {
         Self::Garbage,
         Self::ShortPage,
         Self::EmptyPage,
+        Self::Slow,
     ];
+    /// Those of the data: the rate is the share of sessions, or of attributes for the blocklist. Which ones follows
+    /// from the seed, so that every reply tells the same story.
+    pub const OF_DATA: [Self; 6] = [
+        Self::Deleted,
+        Self::Blocklist,
+        Self::PayloadFilter,
+        Self::UnknownAttributes,
+        Self::UnknownValues,
+        Self::WrongTypes,
+    ];
+
+    /// Every fault.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::OF_REQUESTS.into_iter().chain(Self::OF_DATA)
+    }
 
     /// The name on the command line and in the statistics.
     pub fn name(self) -> &'static str {
@@ -63,11 +94,18 @@ impl FaultKind {
             Self::Garbage => "garbage",
             Self::ShortPage => "short-page",
             Self::EmptyPage => "empty-page",
+            Self::Slow => "slow",
+            Self::Deleted => "deleted",
+            Self::Blocklist => "blocklist",
+            Self::PayloadFilter => "payload-filter",
+            Self::UnknownAttributes => "unknown-attributes",
+            Self::UnknownValues => "unknown-values",
+            Self::WrongTypes => "wrong-types",
         }
     }
 
     fn names() -> String {
-        Self::ALL.map(Self::name).join(", ")
+        Self::all().map(Self::name).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -77,7 +115,7 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// A fault and the share of requests that it strikes. Written `NAME=RATE`.
+/// A fault and how much of what it strikes it does strike. Written `NAME=RATE`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fault {
     kind: FaultKind,
@@ -102,7 +140,7 @@ impl Fault {
         self.kind
     }
 
-    /// The share of requests that it strikes.
+    /// The share of requests, sessions or attributes that it strikes.
     pub fn rate(&self) -> f64 {
         self.rate
     }
@@ -115,8 +153,7 @@ impl FromStr for Fault {
         let Some((name, rate)) = text.split_once('=') else {
             return Err(FaultError::Shape { text: text.to_owned() });
         };
-        let kind = FaultKind::ALL
-            .into_iter()
+        let kind = FaultKind::all()
             .find(|kind| kind.name() == name.trim())
             .ok_or_else(|| FaultError::Name { name: name.trim().to_owned() })?;
         match rate.trim().parse() {
@@ -153,7 +190,7 @@ pub enum FaultError {
     },
 }
 
-/// All faults of a sandbox. At most one strikes a request.
+/// The faults of requests. At most one strikes each.
 #[derive(Debug)]
 pub(crate) struct Faults {
     seed: u64,
@@ -162,7 +199,9 @@ pub(crate) struct Faults {
 
 impl Faults {
     /// The faults, unless their rates add up to more than every request; then the sum.
-    pub(crate) fn new(seed: u64, faults: Vec<Fault>) -> Result<Self, f64> {
+    pub(crate) fn new(seed: u64, faults: &[Fault]) -> Result<Self, f64> {
+        let strikes = |fault: &&Fault| FaultKind::OF_REQUESTS.contains(&fault.kind);
+        let faults: Vec<Fault> = faults.iter().filter(strikes).copied().collect();
         let sum: f64 = faults.iter().map(Fault::rate).sum();
         // Ten tenths add up to a little more than one.
         if sum > 1.0 + 1e-9 { Err(sum) } else { Ok(Self { seed, faults }) }
@@ -184,5 +223,35 @@ impl Faults {
             draw -= fault.rate;
         }
         None
+    }
+}
+
+/// How much of the data the faults of the data strike, each from 0 to 1.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct DataRates {
+    pub(crate) deleted: f64,
+    pub(crate) blocklist: f64,
+    pub(crate) payload_filter: f64,
+    pub(crate) unknown_attributes: f64,
+    pub(crate) unknown_values: f64,
+    pub(crate) wrong_types: f64,
+}
+
+impl DataRates {
+    /// The rates of those that are named; the last one of a name counts.
+    pub(crate) fn new(faults: &[Fault]) -> Self {
+        let mut rates = Self::default();
+        for Fault { kind, rate } in faults.iter().copied() {
+            match kind {
+                FaultKind::Deleted => rates.deleted = rate,
+                FaultKind::Blocklist => rates.blocklist = rate,
+                FaultKind::PayloadFilter => rates.payload_filter = rate,
+                FaultKind::UnknownAttributes => rates.unknown_attributes = rate,
+                FaultKind::UnknownValues => rates.unknown_values = rate,
+                FaultKind::WrongTypes => rates.wrong_types = rate,
+                _ => {}
+            }
+        }
+        rates
     }
 }

@@ -23,6 +23,10 @@ pub(crate) enum Purpose {
     Request,
     Fault,
     Hidden,
+    Deletion,
+    Blocklist,
+    PayloadFilter,
+    Oddity,
 }
 
 /// The `number`th stream of chance of a purpose.

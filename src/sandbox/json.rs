@@ -4,10 +4,12 @@
 //! what is measured against it.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::ids::Id;
+use super::oddity::{Oddities, Replaced};
 
 /// How attribute keys are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,7 +20,7 @@ pub(crate) enum Inflection {
     Camel,
 }
 
-/// What a request has a say in.
+/// How rows are written: what a request has a say in, and what the sandbox does to all.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Style {
     pub(crate) inflection: Inflection,
@@ -28,16 +30,24 @@ pub(crate) struct Style {
     pub(crate) fingerprint: bool,
     /// The sparse fieldset, in kebab case: attributes and relationships that are wanted.
     pub(crate) only: Option<Vec<String>>,
+    /// Attributes that the key may not see, in kebab case.
+    pub(crate) blocked: Arc<Vec<String>>,
+    /// What rows say beyond any description.
+    pub(crate) odd: Oddities,
 }
 
 impl Style {
     /// Whether rows look as they do without any parameter or header.
     pub(crate) fn is_plain(&self) -> bool {
-        self.inflection == Inflection::Kebab && !self.fingerprint && self.only.is_none()
+        self.inflection == Inflection::Kebab
+            && !self.fingerprint
+            && self.only.is_none()
+            && self.blocked.is_empty()
     }
 
     fn wants(&self, key: &str) -> bool {
         self.only.as_ref().is_none_or(|only| only.iter().any(|wanted| wanted == key))
+            && !self.blocked.iter().any(|blocked| blocked == key)
     }
 }
 
@@ -45,19 +55,26 @@ impl Style {
 pub(crate) struct Object<'a> {
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) style: &'a Style,
+    replaced: &'a [Replaced],
     first: bool,
 }
 
 impl<'a> Object<'a> {
     pub(crate) fn open(out: &'a mut Vec<u8>, style: &'a Style) -> Self {
+        Self::open_with(out, style, &[])
+    }
+
+    /// An object in which some keys have other values than they will be given.
+    pub(crate) fn open_with(out: &'a mut Vec<u8>, style: &'a Style, replaced: &'a [Replaced]) -> Self {
         out.push(b'{');
-        Self { out, style, first: true }
+        Self { out, style, replaced, first: true }
     }
 
     pub(crate) fn close(self) {
         self.out.push(b'}');
     }
 
+    /// Writes a key, and says whether its value is to follow.
     pub(crate) fn key(&mut self, kebab: &str) -> bool {
         if !self.style.wants(kebab) {
             return false;
@@ -68,7 +85,13 @@ impl<'a> Object<'a> {
         self.out.push(b'"');
         inflect(self.out, kebab, self.style.inflection);
         self.out.extend_from_slice(b"\":");
-        true
+        match self.replaced.iter().find(|(replaced, _)| *replaced == kebab) {
+            Some((_, json)) => {
+                self.out.extend_from_slice(json.as_bytes());
+                false
+            }
+            None => true,
+        }
     }
 
     pub(crate) fn text(&mut self, key: &str, value: Option<&str>) {

@@ -96,6 +96,11 @@ impl Listing {
         at.get(&ids::parse(id, prefix)?).map(|at| *at as usize)
     }
 
+    /// The index of a session by its id.
+    pub(crate) fn at(&self, session: Id) -> Option<usize> {
+        self.session_at.get(&session.token).map(|at| *at as usize)
+    }
+
     /// The sessions of an inquiry that exist at a moment, newest first.
     pub(crate) fn sessions_of(&self, inquiry: &str, moment: i64) -> Vec<usize> {
         let Some(at) = self.find(List::Inquiries, inquiry) else { return Vec::new() };
@@ -103,8 +108,7 @@ impl Listing {
         let mut found: Vec<_> = (0..inquiry.sessions)
             .zip(inquiry.times)
             .filter(|(_, created)| *created <= moment)
-            .filter_map(|(nth, _)| self.session_at.get(&self.people.session_id(inquiry.number, nth).token))
-            .map(|at| *at as usize)
+            .filter_map(|(nth, _)| self.at(self.people.session_id(inquiry.number, nth)))
             .collect();
         found.sort_unstable();
         found

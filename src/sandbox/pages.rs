@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use fastrand::Rng;
 
+use super::absence::Absence;
 use super::arena::Arena;
 use super::json::Style;
 use super::listing::{Gap, List, Listing};
@@ -21,6 +22,7 @@ const MOST_EMPTY: u8 = 5;
 #[derive(Debug)]
 pub(crate) struct Pages {
     pub(crate) listing: Listing,
+    pub(crate) absence: Absence,
     arena: RwLock<Arc<Arena>>,
     style: Style,
 }
@@ -35,7 +37,7 @@ pub(crate) enum Shorten {
 /// The rows that a request could walk over: all of a range, or a filter's.
 enum Rows {
     All(Range<usize>),
-    Picked(Vec<usize>, usize),
+    Picked(Arc<Vec<usize>>, usize),
 }
 
 impl Rows {
@@ -64,10 +66,26 @@ impl Rows {
 }
 
 impl Pages {
-    pub(crate) fn new(listing: Listing, shown: i64, newer: bool) -> Self {
-        let style = Style { newer, ..Style::default() };
+    pub(crate) fn new(listing: Listing, absence: Absence, shown: i64, style: Style) -> Self {
         let arena = RwLock::new(Arc::new(Arena::render(&listing, shown, &style)));
-        Self { listing, arena, style }
+        Self { listing, absence, arena, style }
+    }
+
+    /// How rows are written where a request does not say otherwise.
+    pub(crate) fn style(&self) -> Style {
+        Style { blocked: self.absence.blocked(), ..self.style.clone() }
+    }
+
+    /// Each session that a walk over all pages would list at a moment, newest first.
+    pub(crate) fn listed(&self, shown: i64) -> Vec<Bytes> {
+        let (rows, style) = (self.rows(List::Sessions, &Query::default(), shown), self.style());
+        let listed = self.seen(List::Sessions, (0..rows.len()).map(|nth| rows.at(nth)));
+        let written = listed.into_iter().map(|at| {
+            let mut out = Vec::new();
+            self.write(&mut out, List::Sessions, at, shown, &style);
+            out.into()
+        });
+        written.collect()
     }
 
     /// The rows as they show at a moment; written anew only if the clock was turned past a change.
@@ -88,7 +106,8 @@ impl Pages {
     /// One resource, if it exists at that moment.
     pub(crate) fn single(&self, id: &str, shown: i64, style: &Style) -> Option<Vec<Bytes>> {
         let at = self.listing.find(List::Sessions, id)?;
-        if !self.listing.shown(List::Sessions, shown).contains(&at) {
+        let is_there = self.listing.shown(List::Sessions, shown).contains(&at);
+        if !is_there || self.is_deleted(at, shown) || self.seen(List::Sessions, [at]).is_empty() {
             return None;
         }
         let mut body = b"{\"data\":".to_vec();
@@ -110,13 +129,13 @@ impl Pages {
         let size = query.page_size();
         let (mut page, gap, forward) = match (&query.after, &query.before) {
             (_, Some(before)) => {
-                let (gap, _) = self.listing.cursor(list, before)?;
+                let (gap, _) = self.cursor(list, before, shown)?;
                 let end = rows.before(gap);
                 (end.saturating_sub(size)..end, Some(gap), false)
             }
             (after, None) => {
                 let gap = match after {
-                    Some(after) => Some(self.listing.cursor(list, after)?.1),
+                    Some(after) => Some(self.cursor(list, after, shown)?.1),
                     None => None,
                 };
                 let start = gap.map_or(0, |gap| rows.before(gap));
@@ -138,22 +157,24 @@ impl Pages {
 
         let mut body = Vec::with_capacity(4);
         body.push(Bytes::from_static(b"{\"data\":["));
-        let plain = list == List::Sessions && style.is_plain();
-        match &rows {
-            Rows::All(range) if plain => {
-                let arena = self.arena(shown);
-                body.extend(arena.rows(range.start + page.start..range.start + page.end));
-            }
-            _ => {
-                let mut written = Vec::with_capacity(page.len() * 1400);
-                for nth in page.clone() {
-                    if nth > page.start {
-                        written.push(b',');
-                    }
-                    self.write(&mut written, list, rows.at(nth), shown, style);
+        let seen = self.seen(list, page.clone().map(|nth| rows.at(nth)));
+        if list == List::Sessions && style.is_plain() {
+            let arena = self.arena(shown);
+            for (nth, run) in seen.chunk_by(|at, next| at + 1 == *next).enumerate() {
+                if nth > 0 {
+                    body.push(Bytes::from_static(b","));
                 }
-                body.push(written.into());
+                body.extend(arena.rows(run[0]..run[run.len() - 1] + 1));
             }
+        } else {
+            let mut written = Vec::with_capacity(seen.len() * 1400);
+            for (nth, at) in seen.into_iter().enumerate() {
+                if nth > 0 {
+                    written.push(b',');
+                }
+                self.write(&mut written, list, at, shown, style);
+            }
+            body.push(written.into());
         }
         body.push(self.links(list, &rows, &page, repeat));
         Some((body, page.len() < whole))
@@ -201,9 +222,15 @@ impl Pages {
             all.end = all.end.max(all.start);
         }
         match (&query.inquiry, list) {
-            (None, _) => Rows::All(all),
+            (None, List::Sessions) => match self.absence.there(&self.listing, all.clone(), shown) {
+                Some(there) => Rows::Picked(there, all.end),
+                None => Rows::All(all),
+            },
+            (None, List::Inquiries) => Rows::All(all),
             (Some(inquiry), List::Sessions) => {
-                Rows::Picked(self.listing.sessions_of(inquiry, shown), all.end)
+                let mut sessions = self.listing.sessions_of(inquiry, shown);
+                sessions.retain(|at| !self.is_deleted(*at, shown));
+                Rows::Picked(Arc::new(sessions), all.end)
             }
             (Some(inquiries), List::Inquiries) => {
                 let mut picked: Vec<_> = inquiries
@@ -213,7 +240,7 @@ impl Pages {
                     .collect();
                 picked.sort_unstable();
                 picked.dedup();
-                Rows::Picked(picked, all.end)
+                Rows::Picked(Arc::new(picked), all.end)
             }
         }
     }
@@ -228,8 +255,34 @@ impl Pages {
             }
             List::Inquiries => {
                 let inquiry = people.inquiry(self.listing.inquiries[at].1);
-                render::inquiry(out, people, &inquiry, shown, style);
+                let is_listed = |nth| {
+                    let at = self.listing.at(people.session_id(inquiry.number, nth));
+                    at.is_some_and(|at| !self.is_deleted(at, shown))
+                };
+                render::inquiry(out, people, &inquiry, shown, style, is_listed);
             }
         }
+    }
+
+    /// What a cursor points to; a deleted session is none any more.
+    fn cursor(&self, list: List, id: &str, shown: i64) -> Option<(Gap, Gap)> {
+        let named = self.listing.find(list, id).filter(|_| list == List::Sessions);
+        if named.is_some_and(|at| self.is_deleted(at, shown)) {
+            return None;
+        }
+        self.listing.cursor(list, id)
+    }
+
+    fn is_deleted(&self, at: usize, shown: i64) -> bool {
+        self.absence.is_deleted(&self.listing, at, shown)
+    }
+
+    /// The rows that the payload filter leaves.
+    fn seen(&self, list: List, rows: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        let mut seen: Vec<usize> = rows.into_iter().collect();
+        if list == List::Sessions {
+            self.absence.retain_seen(&self.listing, &mut seen);
+        }
+        seen
     }
 }

@@ -92,8 +92,8 @@ impl Query {
     }
 }
 
-/// How attributes are to be written, from the request's headers.
-pub(crate) fn style(headers: &HeaderMap, newer: bool) -> Result<Style, Unacceptable> {
+/// How attributes are to be written: as usual but for what the request's headers say.
+pub(crate) fn style(headers: &HeaderMap, usual: &Style) -> Result<Style, Unacceptable> {
     let inflection = match headers.get("key-inflection").map(|value| value.as_bytes()) {
         None | Some(b"kebab") => Inflection::Kebab,
         Some(b"snake") => Inflection::Snake,
@@ -107,7 +107,7 @@ pub(crate) fn style(headers: &HeaderMap, newer: bool) -> Result<Style, Unaccepta
             _ => return Err(Unacceptable("Persona-Version is not a version of this API".to_owned())),
         },
     };
-    Ok(Style { inflection, newer, fingerprint, only: None })
+    Ok(Style { inflection, fingerprint, ..usual.clone() })
 }
 
 fn size(value: &str) -> Result<usize, Unacceptable> {

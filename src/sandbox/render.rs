@@ -18,15 +18,17 @@ pub(crate) fn session(out: &mut Vec<u8>, session: &Session, shown: i64, style: &
         (_, Some(_)) => "active",
         (_, None) => "new",
     };
+    let odd = style.odd.of(session.number);
     resource(out, "inquiry-session", session.id);
     out.extend_from_slice(b",\"attributes\":");
-    let mut row = Object::open(out, style);
+    let mut row = Object::open_with(out, style, &odd.replaced);
     row.text("status", Some(status));
     row.moment("created-at", Some(session.created));
     row.moment("started-at", visit.map(|visit| visit.started));
     row.moment("expired-at", expired.then_some(session.expires));
     client(&mut row, visit, kept, session.handoff);
     signals(&mut row, visit, kept);
+    odd.added.iter().for_each(|(key, json)| row.raw(key, json));
     row.close();
     out.extend_from_slice(b",\"relationships\":");
     let mut related = Object::open(out, style);
@@ -36,6 +38,9 @@ pub(crate) fn session(out: &mut Vec<u8>, session: &Session, shown: i64, style: &
         Related::Named(id) => related.related("network", "network", Some(id)),
         Related::Null => related.related("network", "network", None),
         Related::Absent => {}
+    }
+    if !odd.added.is_empty() {
+        related.related("workflow-run", "workflow-run", Some(session.inquiry));
     }
     related.close();
     out.push(b'}');
@@ -96,7 +101,14 @@ fn signals(row: &mut Object<'_>, visit: Option<&Visit>, kept: Option<&Visit>) {
 /// The inquiry as it shows at a moment.
 ///
 /// Its `fields` hold made-up personal data on purpose: a test can then see whether any of it was stored.
-pub(crate) fn inquiry(out: &mut Vec<u8>, people: &People, inquiry: &Inquiry, shown: i64, style: &Style) {
+pub(crate) fn inquiry(
+    out: &mut Vec<u8>,
+    people: &People,
+    inquiry: &Inquiry,
+    shown: i64,
+    style: &Style,
+    is_listed: impl Fn(u8) -> bool,
+) {
     let expires = inquiry.created + 24 * HOUR;
     let redacted = inquiry.redacted.filter(|at| *at <= shown);
     let expired = expires <= shown && inquiry.number.is_multiple_of(4);
@@ -149,7 +161,8 @@ pub(crate) fn inquiry(out: &mut Vec<u8>, people: &People, inquiry: &Inquiry, sho
     related.raw("verifications", r#"{"data":[]}"#);
     if related.key("sessions") {
         related.out.extend_from_slice(b"{\"data\":[");
-        let listed = (0..inquiry.sessions).zip(inquiry.times).filter(|(_, created)| *created <= shown);
+        let created = (0..inquiry.sessions).zip(inquiry.times).filter(|(_, created)| *created <= shown);
+        let listed = created.filter(|(nth, _)| is_listed(*nth));
         for (at, (nth, _)) in listed.enumerate() {
             if at > 0 {
                 related.out.push(b',');

@@ -3,6 +3,7 @@
 //! Owns statuses, headers and error bodies; it knows neither cursors nor why a fault was chosen.
 
 use std::io;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER};
@@ -41,6 +42,8 @@ pub(crate) enum Ending {
     ResetAtOnce,
     /// The connection breaks in the midst of the body.
     ResetMidway,
+    /// Whole, after a pause in its midst.
+    Slow(Duration),
 }
 
 /// Marks a reply that must reach the client as it is. A compressor would close a cut body neatly, and the
@@ -96,7 +99,7 @@ impl Reply {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
         headers.insert(DATE, date);
-        if matches!(self.ending, Ending::Whole | Ending::Truncated) {
+        if !matches!(self.ending, Ending::ResetAtOnce | Ending::ResetMidway) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         if let Some(seconds) = self.retry_after {
@@ -129,7 +132,15 @@ fn body(parts: Vec<Bytes>, length: usize, ending: Ending) -> Body {
                 tokio::task::yield_now().await;
                 broken()
             });
-            Body::from_stream(whole(half(parts, length)).chain(rest))
+            Body::from_stream(whole(halves(parts, length).0).chain(rest))
+        }
+        Ending::Slow(pause) => {
+            let (first, second) = halves(parts, length);
+            let paused = stream::once(async move {
+                tokio::time::sleep(pause).await;
+                Ok(Bytes::new())
+            });
+            Body::from_stream(whole(first).chain(paused).chain(whole(second)))
         }
     }
 }
@@ -139,17 +150,17 @@ fn broken() -> io::Result<Bytes> {
     Err(io::ErrorKind::ConnectionReset.into())
 }
 
-fn half(parts: Vec<Bytes>, length: usize) -> Vec<Bytes> {
+/// The parts up to the middle of the body, and the rest.
+fn halves(parts: Vec<Bytes>, length: usize) -> (Vec<Bytes>, Vec<Bytes>) {
     let mut left = length / 2;
-    parts
-        .into_iter()
-        .map(|part| {
-            let taken = part.slice(..part.len().min(left));
-            left -= taken.len();
-            taken
-        })
-        .filter(|part| !part.is_empty())
-        .collect()
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for mut part in parts {
+        let rest = part.split_off(part.len().min(left));
+        left -= part.len();
+        first.extend(Some(part).filter(|part| !part.is_empty()));
+        second.extend(Some(rest).filter(|rest| !rest.is_empty()));
+    }
+    (first, second)
 }
 
 /// A moment as the `Date` header writes it.

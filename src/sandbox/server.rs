@@ -19,7 +19,7 @@ use tower_http::compression::{CompressionLayer, CompressionLevel, Predicate};
 use super::clock::Clock;
 use super::faults::{FaultKind, Faults};
 use super::ids::{Id, Purpose, token};
-use super::json::Object;
+use super::json::{Object, Style};
 use super::limit::{Budget, Limiter};
 use super::listing::List;
 use super::pages::{Pages, Shorten};
@@ -44,7 +44,6 @@ pub(crate) struct World {
     pub(crate) environment: HeaderValue,
     pub(crate) organization: HeaderValue,
     pub(crate) latency: Duration,
-    pub(crate) newer: bool,
     pub(crate) requests: AtomicU64,
     /// The last `Date`, with its second.
     pub(crate) date: Mutex<Option<(i64, HeaderValue)>>,
@@ -192,8 +191,9 @@ impl World {
                 };
                 (Reply { budget: Some(budget), ..Reply::json(vec![Bytes::from_static(body)]) }, true)
             }
-            FaultKind::Reset | FaultKind::Truncation => {
+            FaultKind::Reset | FaultKind::Truncation | FaultKind::Slow => {
                 let ending = match (kind, hint) {
+                    (FaultKind::Slow, _) => Ending::Slow(Duration::from_millis(rng.u64(20..=500))),
                     (FaultKind::Truncation, _) => Ending::Truncated,
                     (_, 0) => Ending::ResetAtOnce,
                     _ => Ending::ResetMidway,
@@ -202,6 +202,8 @@ impl World {
             }
             FaultKind::ShortPage => self.content(route, request, budget, Some(Shorten::Short(rng))),
             FaultKind::EmptyPage => self.content(route, request, budget, Some(Shorten::Empty)),
+            // Those of the data are in every reply.
+            _ => self.content(route, request, budget, None),
         };
         if struck {
             *self.counters.change().faults.entry(kind.name()).or_default() += 1;
@@ -252,7 +254,7 @@ impl World {
             return Ok(None);
         }
         let shown = self.clock.shown();
-        let mut style = style(request.headers(), self.newer)?;
+        let mut style = style(request.headers(), &self.pages.style())?;
         let query = request.uri().query().unwrap_or_default();
         Ok(match route {
             Route::List(list) => {
@@ -266,7 +268,9 @@ impl World {
                     stats.smallest_page_size =
                         Some(stats.smallest_page_size.map_or(size, |least| least.min(size)));
                 }
-                style.only.clone_from(&query.fields_of_inquiry);
+                if list == List::Inquiries {
+                    style = Style { only: query.fields_of_inquiry.clone(), blocked: Arc::default(), ..style };
+                }
                 self.pages.page(list, &query, shown, &style, shorten)
             }
             Route::Session(id) => {

@@ -16,6 +16,8 @@ use super::places::Place;
 /// A session and everything that will ever be known of it.
 #[derive(Debug)]
 pub(crate) struct Session {
+    /// Its number among all sessions, for draws of its own.
+    pub(crate) number: u64,
     pub(crate) id: Id,
     pub(crate) inquiry: Id,
     pub(crate) created: i64,
@@ -92,6 +94,7 @@ impl People {
         };
         let visit = started.map(|started| self.visit(&mut rng, inquiry, nth, handoff.is_some(), started));
         Session {
+            number: position(inquiry.number, nth),
             id: self.session_id(inquiry.number, nth),
             inquiry: self.inquiry_id(inquiry.number),
             created,
@@ -213,7 +216,8 @@ impl People {
 /// Marks the numbers of rings among those of people.
 const RING: u64 = 1 << 40;
 
-fn position(inquiry: u32, nth: u8) -> u64 {
+/// The number of a session among all, with gaps.
+pub(crate) fn position(inquiry: u32, nth: u8) -> u64 {
     u64::from(inquiry) << 8 | u64::from(nth)
 }
 
