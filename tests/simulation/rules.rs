@@ -52,7 +52,8 @@ pub(super) struct Rules {
     look_back_days: u32,
     snapshots: Vec<Snapshot>,
     places: BTreeMap<String, Place>,
-    floors: HashMap<String, usize>,
+    /// For each session the run that may have been the first to see it as of its floor, and the one that was done.
+    floors: HashMap<String, (usize, usize)>,
     covered: LakeRecord,
     first_day: Option<Date>,
     /// The newest session that any run so far can have seen.
@@ -91,7 +92,7 @@ impl Rules {
             .filter_map(|(id, place)| Some((id.clone(), self.must_see(run, *place, now)?, place.date)))
             .collect();
         if done {
-            self.floors.extend(seen.iter().map(|(id, floor, _)| (id.clone(), *floor)));
+            self.floors.extend(seen.iter().map(|(id, floor, _)| (id.clone(), (*floor, now))));
         }
         // A day is sealed by a run that walks it long enough after its end and finds nothing that goes on.
         let an_hour_later = |date: Date| day_end(date) + 1.hour() <= at;
@@ -132,6 +133,9 @@ impl Rules {
         if run.full {
             return Some(now);
         }
+        if run.range.since.is_none() && self.first_day.is_some_and(|first| place.date < first) {
+            return None;
+        }
         let first =
             self.newest.map(|newest| utc_date(newest).saturating_sub(i64::from(self.look_back_days).days()));
         let is_due = first.is_none_or(|first| first <= place.date);
@@ -145,23 +149,28 @@ impl Rules {
         Some(self.interrupted.into_iter().flat_map(|first| first..now).find(was_there).unwrap_or(now))
     }
 
+    /// Whether every run from one to another could see a session, whenever it came to its place.
+    fn listed_throughout(&self, id: &str, first: usize, last: usize) -> bool {
+        self.snapshots[first..=last].iter().all(|snapshot| snapshot.lists(id))
+    }
+
     /// Compares what a lake holds with what it must hold.
     pub(super) fn check(
         &self,
         held: &BTreeMap<String, Row>,
         truth: &BTreeMap<String, Row>,
     ) -> Result<(), String> {
-        for (id, floor) in &self.floors {
-            if self.snapshots[*floor].lists(id) && !held.contains_key(id) {
+        for (id, (floor, done)) in &self.floors {
+            if self.listed_throughout(id, *floor, *done) && !held.contains_key(id) {
                 let Place { created, .. } = self.places[id];
                 return Err(format!("{id} of {created} is missing; run {floor} had to see it"));
             }
         }
         for (id, row) in held {
-            let floor = self.floors.get(id).copied().unwrap_or(0);
+            let (floor, done) = self.floors.get(id).copied().unwrap_or((0, 0));
             let said = digest(row);
             let says = |snapshot: &Snapshot| snapshot.says(id, said);
-            let was_gone = !VANISHED_GO && !self.snapshots[floor].lists(id);
+            let was_gone = !VANISHED_GO && !self.listed_throughout(id, floor, done);
             let from = if was_gone { 0 } else { floor };
             if !self.snapshots[from..].iter().any(says) {
                 let when = self.snapshots.iter().position(says);
