@@ -30,6 +30,7 @@ use crate::persona::{self, Allowance, Client};
 use crate::range::utc_date;
 use crate::session::{DecodeError, Privacy};
 
+pub use cut::PIECE_PAGES;
 use cut::{cut, days_of, expected};
 pub use doubt::Doubt;
 pub use forecast::{Forecast, forecast};
@@ -49,6 +50,8 @@ pub struct ExportOptions {
     pub asked: Asked,
     /// Walks side by side; none for as many as make use of the pace.
     pub segments: Option<usize>,
+    /// Fewer pages than this are not worth a walk of their own.
+    pub piece_pages: u64,
     /// What is kept of each session.
     pub privacy: Arc<Privacy>,
     /// How long to wait for another run to end that holds the lake.
@@ -264,7 +267,7 @@ impl Run<'_> {
         let today = utc_date(self.client.server_time().unwrap_or_else(Timestamp::now));
         match expected(manifest).zip(days_of(span, manifest, today)) {
             Some((rows_of, days)) => {
-                let pieces = cut(span, days, self.segments(), rows_of);
+                let pieces = cut(span, days, self.segments(), self.options.piece_pages, rows_of);
                 let is_whole = pieces.len() == 1;
                 pieces.into_iter().map(|span| Piece::new(span, is_whole)).collect()
             }

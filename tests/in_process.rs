@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use session_risk::export::{Asked, ExportOptions, Limits};
+use session_risk::export::{Asked, ExportOptions, Limits, PIECE_PAGES};
 use session_risk::persona::pacing::Budget;
 use session_risk::persona::retry::Policy;
 use session_risk::persona::{ApiKey, BaseUrl, Client, ClientOptions, DEFAULT_VERSION};
@@ -18,6 +18,7 @@ pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().u
 pub(crate) fn client(api: &impl Api, max_failures: u32) -> Arc<Client> {
     let policy = Policy {
         max_failures,
+        max_first_contact: max_failures,
         max_hint: Duration::from_millis(1),
         backoff: Duration::from_millis(1),
         max_backoff: Duration::from_millis(2),
@@ -40,6 +41,7 @@ pub(crate) fn options(run_id: &str) -> ExportOptions {
         run_id: run_id.to_owned(),
         asked: Asked { look_back_days: 7, ..Asked::default() },
         segments: Some(1),
+        piece_pages: PIECE_PAGES,
         privacy: Arc::default(),
         wait_lock: Duration::ZERO,
         limits: Limits::default(),

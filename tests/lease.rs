@@ -159,7 +159,9 @@ fn publish(lake: &Lake, run: &str, resources: &[String]) -> std::result::Result<
     decoder.value(format!("{{\"data\":[{}]}}", resources.join(",")).as_bytes(), &seen).unwrap();
     let mut stage = Stage::new(lake.clone(), run, run, None);
     stage.append(&decoder.take().unwrap())?;
-    stage.publish(DAY, Origin::Walk(Walked { began, whole: true, alone: true, vanished: Vanished::Keep })).map(|_| ())
+    stage
+        .publish(DAY, Origin::Walk(Walked { began, whole: true, alone: true, vanished: Vanished::Keep }))
+        .map(|_| ())
 }
 
 fn one(id: &str) -> [String; 1] {

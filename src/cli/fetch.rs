@@ -18,7 +18,7 @@ use super::privacy::PrivacyArgs;
 use super::progress::Progress;
 use super::scheduler::{Part, SchedulerArgs};
 use super::signals::stop_asked;
-use crate::export::{self, Asked, ExportOptions, Limits, MOST_SEGMENTS, Range, Summary};
+use crate::export::{self, Asked, ExportOptions, Limits, MOST_SEGMENTS, PIECE_PAGES, Range, Summary};
 use crate::lake::Lake;
 use crate::persona::Client;
 use crate::range::DayRange;
@@ -205,6 +205,7 @@ impl Fetch<'_> {
             run_id: run_id.to_owned(),
             asked,
             segments: walk.map_or(Some(1), |walk| walk.segments),
+            piece_pages: PIECE_PAGES,
             privacy,
             wait_lock,
             limits: walk.map(|walk| walk.limits(runtime)).unwrap_or_default(),

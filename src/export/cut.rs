@@ -11,18 +11,24 @@ use crate::lake::Manifest;
 use crate::persona::PAGE_SIZE;
 use crate::range::{DayRange, day_start};
 
-/// Fewer pages than this are not worth a walk of their own: each costs a request or two to find its beginning, and one
+/// Fewer pages than this are not worth a walk of their own: each costs a request or two to find its beginning, and some
 /// beyond its end.
-pub(super) const PIECE_PAGES: u64 = 50;
+pub const PIECE_PAGES: u64 = 50;
 /// Pieces for each of the walks side by side: as not all take equally long, the last ones share the rest.
 const PIECES_EACH: u64 = 3;
 /// Complete days whose average stands for days that nobody has seen yet.
 const USUAL_DAYS: usize = 7;
 
 /// The stretch in pieces, the newest first; itself where that is not worth while. `days` are those that have sessions.
-pub(super) fn cut(span: Span, days: DayRange, segments: usize, rows_of: impl Fn(Date) -> u64) -> Vec<Span> {
+pub(super) fn cut(
+    span: Span,
+    days: DayRange,
+    segments: usize,
+    piece_pages: u64,
+    rows_of: impl Fn(Date) -> u64,
+) -> Vec<Span> {
     let pages = days.days().map(&rows_of).sum::<u64>() / u64::from(PAGE_SIZE);
-    let pieces = (pages / PIECE_PAGES).min(segments as u64 * PIECES_EACH);
+    let pieces = (pages / piece_pages.max(1)).min(segments as u64 * PIECES_EACH);
     if segments < 2 || pieces < 2 {
         return vec![span];
     }

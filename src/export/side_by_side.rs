@@ -223,7 +223,7 @@ impl Run<'_> {
         let seconds = newest.duration_since(oldest).as_secs().max(1);
         let a_day = progress.rows.saturating_mul(86_400) / seconds.unsigned_abs();
         let segments = self.segments();
-        let mut pieces = cut(rest, days, segments, |_| a_day).into_iter();
+        let mut pieces = cut(rest, days, segments, self.options.piece_pages, |_| a_day).into_iter();
         let Some(first) = pieces.next().filter(|_| pieces.len() > 0) else { return Ok(()) };
         tracing::info!(pieces = pieces.len() + 1, segments, "the rest is walked side by side");
         progress.narrow(Span { from: first.from, ..progress.span });

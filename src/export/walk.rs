@@ -9,7 +9,6 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::Instrument;
 
 use super::checkpoint::Checkpoint;
-use super::cut::PIECE_PAGES;
 use super::landing::Landing;
 use super::pages::{Bounds, CHUNKS_AHEAD, Chunk, End, Halt, PAGES_AHEAD, Sending, decode_pages, send_pages};
 use super::plan::Span;
@@ -160,7 +159,7 @@ impl Run<'_> {
         let bounds = Bounds {
             enough_below: progress.span.from.map_or(i64::MIN, Timestamp::as_millisecond),
             begins_below: progress.begins_below.take(),
-            is_large: may_be_large.then_some((PIECE_PAGES, &is_large)),
+            is_large: may_be_large.then_some((self.options.piece_pages, &is_large)),
         };
         let ended = std::thread::scope(|scope| {
             let decoder = Decoder::new(Arc::clone(&self.options.privacy));

@@ -68,6 +68,11 @@ impl Forgotten {
         Self { sessions: sessions.map(hashed).collect(), inquiries: inquiries.map(hashed).collect() }
     }
 
+    /// Whether the session must not come back, its inquiry left aside.
+    pub(super) fn holds(&self, session_id: &str) -> bool {
+        !self.sessions.is_empty() && self.sessions.contains(&Hashed::of(session_id))
+    }
+
     fn join(&mut self, other: Self) {
         self.sessions.extend(other.sessions);
         self.inquiries.extend(other.inquiries);

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::day_file::Written;
 use super::facts::{Origin, Vanished, Walked, empty_day};
+use super::forgotten::Forgotten;
 use super::manifest::DayRecord;
 use super::merge::{Batches, Merge, Rules, Source, Tally};
 use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey, with_schema};
@@ -134,7 +135,8 @@ impl Stage {
 impl Stage {
     fn publication(&self, date: Date, origin: Origin) -> Publication<'_> {
         let Self { lake, run_id, folder, unread, .. } = self;
-        Publication { lake, run_id, folder, date, origin, unread, again: self.has_published(date) }
+        let (again, forgotten) = (self.has_published(date), self.forgotten.as_ref());
+        Publication { lake, run_id, folder, date, origin, unread, again, forgotten }
     }
 }
 
@@ -149,6 +151,8 @@ pub(super) struct Publication<'a> {
     pub(super) unread: &'a Unread,
     /// Whether the same walk has published the day before: then only what came late is staged.
     pub(super) again: bool,
+    /// Sessions that were kept out: what is stored of them is for `forget` to erase.
+    pub(super) forgotten: Option<&'a Forgotten>,
 }
 
 impl Publication<'_> {
@@ -195,6 +199,7 @@ impl Publication<'_> {
             // A walk that may have seen less than there is settles nothing.
             record.complete = old.as_ref().is_some_and(|old| old.complete);
             record.sealed = false;
+            record.checked_at = old.as_ref().map_or(Timestamp::UNIX_EPOCH, |old| old.checked_at);
         }
         published.settled = Settled::between(old.as_ref(), &record);
         if let Some(old) =
@@ -240,7 +245,7 @@ impl Publication<'_> {
         withheld: &[&'static str],
         remove: bool,
     ) -> Result<Option<(Written, Tally)>, Error> {
-        let Self { lake, run_id, folder, date, origin, unread, again } = *self;
+        let Self { lake, run_id, folder, date, origin, unread, again, .. } = *self;
         // The day file's first row is not known before it is read; it is opened first.
         let first = RowKey { created_ms: i64::MAX, session_id: String::new() };
         let mut sources: Vec<Source<'_>> =
@@ -258,9 +263,12 @@ impl Publication<'_> {
             return Ok(None);
         }
         let withheld: Vec<usize> = withheld.iter().filter_map(|name| schema().index_of(name).ok()).collect();
+        let is_forgotten = |id: &str| self.forgotten.is_some_and(|forgotten| forgotten.holds(id));
         let rules = Rules {
             gives_way: &|stored_ms, incoming_ms| origin.stored_gives_way(old, stored_ms, incoming_ms),
-            is_missed: &|created_ms, id| !again && origin.went_over(created_ms) && !unread.may_be(id),
+            is_missed: &|created_ms, id| {
+                !again && origin.went_over(created_ms) && !unread.may_be(id) && !is_forgotten(id)
+            },
             remove,
             withheld: &withheld,
         };

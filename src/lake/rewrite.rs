@@ -15,7 +15,16 @@ use super::{Lake, Origin};
 impl<'a> Publication<'a> {
     /// Of rows that the lake has already.
     pub(super) fn of_lake(lake: &'a Lake, run_id: &'a str, date: Date) -> Self {
-        Self { lake, run_id, folder: run_id, date, origin: Origin::Lake, unread: Unread::NONE, again: true }
+        Self {
+            lake,
+            run_id,
+            folder: run_id,
+            date,
+            origin: Origin::Lake,
+            unread: Unread::NONE,
+            again: true,
+            forgotten: None,
+        }
     }
 
     /// Puts a file of the staged rows and those of `existing` in the place of the day file, whatever that holds.

@@ -42,7 +42,7 @@ pub struct Stage {
     /// Parts whose day is published, but which the last checkpoint still names.
     pub(super) spent: Vec<Part>,
     /// What must not come back; read with the first rows.
-    forgotten: Option<Forgotten>,
+    pub(super) forgotten: Option<Forgotten>,
     pub(super) unread: Unread,
     /// The days that were published so far.
     pub(super) published: BTreeSet<Date>,

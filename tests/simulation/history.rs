@@ -19,6 +19,9 @@ pub(super) struct History {
     pub(super) begins: Timestamp,
     pub(super) faults: Vec<Fault>,
     pub(super) look_back_days: u32,
+    /// Walks side by side, and the pages that are worth one.
+    pub(super) segments: usize,
+    pub(super) piece_pages: u64,
     pub(super) nights: Vec<Night>,
 }
 
@@ -48,6 +51,8 @@ pub(super) struct Run {
     pub(super) full: bool,
     pub(super) range: Range,
     pub(super) ends: Ends,
+    /// What vanished is gone for good, whatever day it is of.
+    pub(super) accepts: bool,
     /// Hours before it, after the one before it in the same night.
     pub(super) waits_hours: i64,
     /// What changes while it runs, after so many pages or more.
@@ -60,6 +65,7 @@ impl Run {
         full: true,
         range: Range { since: None, until: None },
         ends: Ends::Done,
+        accepts: true,
         waits_hours: 0,
         midway: None,
     };
@@ -76,7 +82,7 @@ pub(super) enum Ends {
     Asked(u64),
 }
 
-const BLOCKED: [&[&str]; 4] = [
+pub(super) const BLOCKED: [&[&str]; 4] = [
     &["ip-address"],
     &["is-vpn", "is-tor", "threat-level"],
     &["status"],
@@ -99,6 +105,8 @@ impl History {
             begins,
             faults: faults(&mut rng, large),
             look_back_days: rng.u32(1..=9),
+            segments: rng.usize(1..=4),
+            piece_pages: rng.u64(1..=8),
             nights: Vec::new(),
         };
         for nth in 0..nights {
@@ -196,7 +204,8 @@ fn night(rng: &mut Rng, range: Range, sessions: usize) -> Night {
         // An interrupted run is run again at once or much later.
         let waits_hours = if nth > 0 && rng.bool() { rng.i64(2..60) } else { 0 };
         let midway = (rng.u8(0..6) == 0).then(|| (rng.u64(0..pages + 1), midway(rng)));
-        runs.push(Run { full, range, ends, waits_hours, midway });
+        let accepts = rng.u8(0..8) == 0;
+        runs.push(Run { full, range, ends, accepts, waits_hours, midway });
         if ends == Ends::Done && rng.u8(0..8) > 0 {
             break;
         }
@@ -215,10 +224,10 @@ fn midway(rng: &mut Rng) -> Change {
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sessions, days, begins, look_back_days, .. } = self;
+        let Self { sessions, days, begins, look_back_days, segments, piece_pages, .. } = self;
         write!(
             f,
-            "  {sessions} sessions over {days} days, from {begins}, look-back {look_back_days}d, faults"
+            "  {sessions} sessions over {days} days, from {begins}, look-back {look_back_days}d, {segments} segments of {piece_pages} pages, faults"
         )?;
         for fault in &self.faults {
             write!(f, " {}={:.3}", fault.kind(), fault.rate())?;
@@ -228,10 +237,13 @@ impl fmt::Display for History {
             for change in &night.changes {
                 write!(f, ", {change:?}")?;
             }
-            for Run { full, range, ends, waits_hours, midway } in &night.runs {
+            for Run { full, range, ends, accepts, waits_hours, midway } in &night.runs {
                 write!(f, "\n    run: {ends:?}")?;
                 if *full {
                     write!(f, ", full")?;
+                }
+                if *accepts {
+                    write!(f, ", accepts what vanished")?;
                 }
                 if *waits_hours > 0 {
                     write!(f, ", {waits_hours} h later")?;

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use session_risk::export::{self, ExportOptions, Incomplete, Limits, Standing, Summary, Watch};
+use jiff::civil::Date;
+use session_risk::export::{self, Asked, ExportOptions, Incomplete, Limits, Standing, Summary, Watch};
 use session_risk::lake::Lake;
-use session_risk::range::day_end;
+use session_risk::range::{DayRange, day_end};
 use session_risk::sandbox::{Clock, Sandbox, SandboxOptions};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -38,6 +39,9 @@ pub(super) fn play(history: &History) -> Result<String, String> {
         lake: Lake::create(folder.path().to_str().unwrap(), RUNTIME.handle()).unwrap(),
         files: LakeFiles::new(folder.path()),
         look_back_days: history.look_back_days,
+        segments: history.segments,
+        piece_pages: history.piece_pages,
+        hides: !history.faults.is_empty(),
         rules: Rules::new(history.look_back_days),
         held: BTreeMap::new(),
         runs: 0,
@@ -60,6 +64,10 @@ struct Life {
     lake: Lake,
     files: LakeFiles,
     look_back_days: u32,
+    segments: usize,
+    piece_pages: u64,
+    /// Whether anything was deleted or hidden so far, so that a run may have its doubts.
+    hides: bool,
     rules: Rules,
     held: BTreeMap<String, Row>,
     runs: usize,
@@ -71,6 +79,7 @@ impl Life {
         for night in &history.nights {
             change(&self.api, Change::Turn(night.pause_hours));
             night.changes.iter().for_each(|of_data| change(&self.api, *of_data));
+            self.hides |= !night.changes.is_empty() || night.runs.iter().any(|run| run.midway.is_some());
             for run in &night.runs {
                 change(&self.api, Change::Turn(run.waits_hours));
                 self.run(run)?;
@@ -95,7 +104,7 @@ impl Life {
         let number = self.runs;
         self.runs += 1;
         let ended = self.export(run, &format!("run-{number}"));
-        let Summary { record, incomplete } =
+        let Summary { record, incomplete, .. } =
             ended.map_err(|error| format!("run {number} failed: {error}"))?;
         let (held, truth) = (held(&self.files), truth(&self.api));
         let reason = incomplete.as_ref().map_or_else(|| "done".to_owned(), Incomplete::to_string);
@@ -112,6 +121,7 @@ impl Life {
         let was_to_end = run.ends != Ends::Done;
         let may_end = |incomplete: &Incomplete| match incomplete {
             Incomplete::Stopped(_) => was_to_end,
+            Incomplete::Doubtful(_) => !run.accepts && self.hides,
             Incomplete::Api(error) => error.to_string().contains("404"),
             _ => false,
         };
@@ -119,9 +129,10 @@ impl Life {
             return Err(format!("run {number} ended early: {incomplete}"));
         }
         let done = incomplete.is_none();
+        self.rules.kept_hidden |= matches!(incomplete, Some(Incomplete::Doubtful(_)));
         self.rules.ran(run, began, &before, &truth, done);
         self.rules.check(&held, &truth)?;
-        self.check_counts(&held, record.counts.new, record.counts.changed)?;
+        self.check_counts(&held, [record.counts.new, record.counts.changed, record.counts.vanished])?;
         self.check_records(&held, done)?;
         self.held = held;
         Ok(done)
@@ -130,9 +141,15 @@ impl Life {
     fn export(&self, run: &Run, run_id: &str) -> Result<Summary, export::Error> {
         let (ask, asked) = watch::channel(false);
         let options = ExportOptions {
-            range: run.range,
-            full: run.full,
-            look_back_days: self.look_back_days,
+            asked: Asked {
+                range: run.range,
+                full: run.full,
+                look_back_days: self.look_back_days,
+                refresh: 0,
+                accept_vanished: DayRange::new(Date::MIN, Date::MAX).ok().filter(|_| run.accepts),
+            },
+            segments: Some(self.segments),
+            piece_pages: self.piece_pages,
             limits: Limits {
                 asked: Some(asked),
                 max_requests: if let Ends::Requests(most) = run.ends { Some(most) } else { None },
@@ -145,19 +162,15 @@ impl Life {
         export::export(RUNTIME.handle(), &client(&self.api, MOST_FAILURES), &self.lake, &options, &asker)
     }
 
-    fn check_counts(&self, after: &BTreeMap<String, Row>, new: u64, changed: u64) -> Result<(), String> {
-        if let Some(lost) = self.held.keys().find(|id| !after.contains_key(*id)) {
-            return Err(format!("{lost} is not held any more"));
+    fn check_counts(&self, after: &BTreeMap<String, Row>, told: [u64; 3]) -> Result<(), String> {
+        let vanished = self.held.keys().filter(|id| !after.contains_key(*id)).count() as u64;
+        let new = after.keys().filter(|id| !self.held.contains_key(*id)).count() as u64;
+        let differs = |id: &String, row: &Row| after.get(id).is_some_and(|now| digest(now) != digest(row));
+        let changed = self.held.iter().filter(|(id, row)| differs(id, row)).count() as u64;
+        if [new, changed, vanished] == told {
+            return Ok(());
         }
-        let (before, held) = (self.held.len() as u64, after.len() as u64);
-        let differ = self.held.iter().filter(|(id, row)| digest(row) != digest(&after[*id])).count() as u64;
-        if (held - before, differ) != (new, changed) {
-            return Err(format!(
-                "{new} new and {changed} changed are told, {} and {differ} are",
-                held - before
-            ));
-        }
-        Ok(())
+        Err(format!("new, changed and vanished are told as {told:?}, and are {:?}", [new, changed, vanished]))
     }
 
     /// The records say what the files hold, and a sealed day can change no more.
@@ -182,7 +195,7 @@ impl Life {
         if let Some(date) = rows.keys().next() {
             return Err(format!("{date} has rows and no record"));
         }
-        let staged = self.lake.staged_runs().map_err(|error| error.to_string())?;
+        let staged = self.lake.staged_folders().map_err(|error| error.to_string())?;
         if done && !staged.is_empty() {
             return Err(format!("{staged:?} is staged though all is done"));
         }

@@ -15,23 +15,42 @@ use jiff::{Timestamp, ToSpan};
 use session_risk::lake::{Interval, LakeRecord};
 use session_risk::range::{day_end, day_start, utc_date};
 
-use super::history::Run;
+use super::history::{BLOCKED, Run};
 use crate::lake_files::Row;
-
-/// Whether a run removes what is not listed any more. It does not yet.
-const VANISHED_GO: bool = false;
 
 /// What the API listed while a run went on.
 #[derive(Debug)]
 struct Snapshot {
     at: Timestamp,
-    before: HashMap<String, u64>,
-    after: HashMap<String, u64>,
+    before: HashMap<String, Said>,
+    after: HashMap<String, Said>,
+}
+
+/// What was said of a session, as numbers.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    all: u64,
+    /// Without what a key's blocklist may hide.
+    of_the_rest: u64,
+}
+
+impl Said {
+    fn of(row: &Row) -> Self {
+        let blocked = BLOCKED.iter().copied().flatten().map(|name| name.replace('-', "_"));
+        let mut rest = row.clone();
+        blocked.chain(["extra".to_owned()]).for_each(|column| _ = rest.remove(&column));
+        Self { all: digest(row), of_the_rest: digest(&rest) }
+    }
 }
 
 impl Snapshot {
-    fn says(&self, id: &str, said: u64) -> bool {
-        [&self.before, &self.after].iter().any(|listed| listed.get(id) == Some(&said))
+    /// Whether that was said of a session. Where values that were hidden had to be kept, a row is put together from
+    /// what was said at different times.
+    fn says(&self, id: &str, said: Said, kept_hidden: bool) -> bool {
+        [&self.before, &self.after]
+            .iter()
+            .filter_map(|listed| listed.get(id))
+            .any(|listed| listed.all == said.all || kept_hidden && listed.of_the_rest == said.of_the_rest)
     }
 
     /// Whether the session was listed all the time.
@@ -61,6 +80,8 @@ pub(super) struct Rules {
     sealable: BTreeSet<Date>,
     /// The first of the runs that ended early since the last that did not.
     interrupted: Option<usize>,
+    /// Whether a run kept values that were hidden from it.
+    pub(super) kept_hidden: bool,
 }
 
 impl Rules {
@@ -83,7 +104,7 @@ impl Rules {
             self.places.insert(id.clone(), Place { created, date: utc_date(created) });
         }
         let said = |truth: &BTreeMap<String, Row>| {
-            truth.iter().map(|(id, row)| (id.clone(), digest(row))).collect::<HashMap<_, _>>()
+            truth.iter().map(|(id, row)| (id.clone(), Said::of(row))).collect::<HashMap<_, _>>()
         };
         self.snapshots.push(Snapshot { at, before: said(before), after: said(after) });
         let range = run.range.since.unwrap_or(Date::MIN)..=run.range.until.unwrap_or(Date::MAX);
@@ -160,19 +181,18 @@ impl Rules {
         held: &BTreeMap<String, Row>,
         truth: &BTreeMap<String, Row>,
     ) -> Result<(), String> {
-        for (id, (floor, done)) in &self.floors {
-            if self.listed_throughout(id, *floor, *done) && !held.contains_key(id) {
+        let last = self.snapshots.len() - 1;
+        for (id, (floor, _)) in &self.floors {
+            if self.listed_throughout(id, *floor, last) && !held.contains_key(id) {
                 let Place { created, .. } = self.places[id];
                 return Err(format!("{id} of {created} is missing; run {floor} had to see it"));
             }
         }
         for (id, row) in held {
-            let (floor, done) = self.floors.get(id).copied().unwrap_or((0, 0));
-            let said = digest(row);
-            let says = |snapshot: &Snapshot| snapshot.says(id, said);
-            let was_gone = !VANISHED_GO && !self.listed_throughout(id, floor, done);
-            let from = if was_gone { 0 } else { floor };
-            if !self.snapshots[from..].iter().any(says) {
+            let (floor, _) = self.floors.get(id).copied().unwrap_or((0, 0));
+            let said = Said::of(row);
+            let says = |snapshot: &Snapshot| snapshot.says(id, said, self.kept_hidden);
+            if !self.snapshots[floor..].iter().any(says) {
                 let when = self.snapshots.iter().position(says);
                 return Err(format!(
                     "{id} is as run {when:?} saw it, and run {floor} had to see it:{}",
@@ -192,7 +212,7 @@ impl Rules {
         let missing = truth.keys().find(|id| !held.contains_key(*id));
         let differing = held.iter().find(|(id, row)| match truth.get(*id) {
             Some(listed) => *row != listed,
-            None => VANISHED_GO,
+            None => true,
         });
         match (missing, differing) {
             (None, None) => Ok(()),
