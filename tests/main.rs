@@ -44,6 +44,7 @@ mod sample_lake;
 mod sandbox;
 mod scripted;
 mod secrets;
+mod side_by_side;
 mod simulation;
 mod small_lake;
 mod status;

@@ -1,0 +1,121 @@
+//! Several walks under one pace give the lake that one walk gives, and a moment is found without walking to it.
+
+use std::time::Duration;
+
+use session_risk::export::{self, ExportOptions, Standing, Watch};
+use session_risk::lake::Lake;
+use session_risk::sandbox::SandboxOptions;
+use tempfile::TempDir;
+
+use crate::harness::{Home, sandbox, sandbox_with, unlimited};
+use crate::in_process::{RUNTIME, client, options};
+use crate::lake_files::LakeFiles;
+use crate::scripted::{Answer, Scripted, link, session};
+use crate::truth::{held, truth};
+
+struct Nobody;
+
+impl Watch for Nobody {
+    fn standing(&self, _: Standing) {}
+}
+
+#[test]
+fn the_lake_is_the_same_however_many_walks_there_are() {
+    for segments in [1, 2, 4, 8] {
+        let latency = Duration::from_millis(2);
+        let api = sandbox_with(SandboxOptions { sessions: 4_000, days: 25, latency, ..unlimited() });
+        let folder = TempDir::new().unwrap();
+        let lake = Lake::create(folder.path().to_str().unwrap(), RUNTIME.handle()).unwrap();
+        for run in ["first", "again"] {
+            let options = ExportOptions { segments: Some(segments), piece_pages: 3, ..options(run) };
+            let client = client(&api, 5);
+            let summary = export::export(RUNTIME.handle(), &client, &lake, &options, &Nobody).unwrap();
+            assert!(summary.incomplete.is_none(), "{summary:?}");
+            assert!(held(&LakeFiles::new(folder.path())) == truth(&api), "{segments} segments, {run}");
+        }
+        let stats = api.stats();
+        assert_eq!(stats.most_in_flight > 1, segments > 1, "{segments} segments: {stats:?}");
+        let manifest = lake.manifest().unwrap();
+        let open = manifest.days.values().filter(|day| !day.complete).count();
+        assert_eq!((open, manifest.lake.covered.len()), (1, 1), "a day was put together from two walks");
+    }
+}
+
+#[test]
+fn more_walks_than_there_are_pages_are_no_harm_and_other_numbers_are_refused() {
+    let api = sandbox(300, 4);
+    let home = Home::new();
+    home.fetch(&api).args("--segments 8").succeeds();
+    assert_eq!(home.lake().sessions().len(), 300);
+    for wrong in ["0", "9", "some"] {
+        home.fetch(&api).args(&format!("--segments {wrong}")).is_refused(2, &["--segments", "1 to 8"]);
+    }
+}
+
+#[test]
+fn a_key_that_may_not_list_inquiries_walks_from_the_top() {
+    let api = sandbox(3_000, 20);
+    let (home, other) = (Home::new(), Home::new());
+    let range = "--since 2026-11-05 --until 2026-11-06";
+    home.fetch(&api).args(range).succeeds();
+    let with = api.stats().total();
+    assert!(with < 12, "{with}");
+    other.fetch(&api).key(api.sessions_only_key()).args(range).args("-v").succeeds().says(&["inquiries"]);
+    assert!(api.stats().total() - with > 20, "{:?}", api.stats());
+    assert!(other.lake().without_fetched_at() == home.lake().without_fetched_at());
+}
+
+/// 250 sessions a minute apart, the newest first.
+fn listed() -> Vec<String> {
+    let at = |nth: usize| format!("2026-11-20T{:02}:{:02}:00.000Z", 20 - nth / 60, 59 - nth % 60);
+    (0..250).map(|nth| session(&format!("iqse_{nth:03}"), &at(nth))).collect()
+}
+
+/// Lists them and does not know some of the ids as cursors.
+fn without_cursors(gone: impl Fn(usize) -> bool + Send + 'static) -> Scripted {
+    let rows = listed();
+    Scripted::serving(move |asked, _| {
+        let from = match asked.cursor() {
+            None => 0,
+            Some(cursor) => match cursor.strip_prefix("iqse_").and_then(|nth| nth.parse().ok()) {
+                Some(nth) if !gone(nth) => nth + 1,
+                _ => return Answer::error(404, "Record not found", ""),
+            },
+        };
+        if !asked.target.contains("/inquiry-sessions") {
+            return Answer::error(404, "Not found", "");
+        }
+        let until = (from + 100).min(rows.len());
+        let next = (until < rows.len()).then(|| link(&format!("iqse_{:03}", until - 1)));
+        Answer::page(&rows[from..until], next.as_deref())
+    })
+}
+
+#[test]
+fn a_walk_steps_back_over_deleted_sessions_and_loses_none() {
+    for gone in [1, 5] {
+        let api = without_cursors(move |nth| (100 - gone..100).contains(&nth));
+        let home = Home::new();
+        home.fetch(&api).succeeds();
+        assert_eq!(home.lake().sessions().len(), 250, "{gone} in a row are gone");
+    }
+    // Not one of those before it is known either: what came before them is kept, and the next run goes on.
+    let api = without_cursors(|nth| (90..100).contains(&nth));
+    let home = Home::new();
+    home.fetch(&api).ends_with(3).says(&["incomplete", "404", "iqse_099"]).assert_no_panic();
+    assert_eq!(home.lake().sessions().len(), 100);
+}
+
+#[test]
+fn the_sealed_days_that_were_walked_longest_ago_are_refreshed_in_turn() {
+    let day = |day: u32| session(&format!("iqse_{day}"), &format!("2026-11-{day:02}T10:00:00.000Z"));
+    let home = Home::new();
+    home.fetch(&Scripted::listing(vec![day(19), day(18), day(3), day(2)])).succeeds();
+    let redacted = |day: String| day.replace("\"192.0.2.1\"", "null");
+    let rows = vec![day(19), day(18), redacted(day(3)), redacted(day(2))];
+    home.fetch(&Scripted::listing(rows.clone())).succeeds().says(&["0 changed"]);
+    home.fetch(&Scripted::listing(rows.clone())).args("--refresh 1").succeeds().says(&["1 changed"]);
+    assert!(home.lake().sessions()["iqse_2"]["ip_address"].is_null(), "the oldest of those walked at once");
+    let everything = home.fetch(&Scripted::listing(rows)).args("--full").succeeds();
+    everything.says(&["1 changed", "1 had changed behind the look-back", "--look-back 20d"]);
+}
