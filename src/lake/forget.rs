@@ -15,9 +15,9 @@ use jiff::civil::Date;
 
 use super::facts::{Origin, empty_day};
 use super::forgotten::Forgotten;
+use super::journal::Intent;
 use super::manifest::{Coverage, DayRecord};
 use super::parts::{DEVICE_ID, INQUIRY_ID, KeyColumns, SESSION_ID};
-use super::publish::Intent;
 use super::stage::AbsentCounts;
 use super::{Error, Lake, Quarantine, RunCounts, RunRecord, layout};
 

@@ -229,6 +229,14 @@ impl Lake {
         self.write_json(&layout::lake_record(), record)
     }
 
+    /// A day's record; none if it has none.
+    ///
+    /// # Errors
+    /// [`Error::Record`] if it has one that cannot be understood.
+    pub fn day_record(&self, date: Date) -> Result<Option<DayRecord>, Error> {
+        self.read_json(&layout::day_record(date))
+    }
+
     /// Writes a day's record.
     ///
     /// # Errors

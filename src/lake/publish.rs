@@ -3,28 +3,20 @@
 //! The new file is put into place in one step, after an intent was journalled: a reader sees the old file or the new
 //! one, and after a crash the file is known as ours.
 
-use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use object_store::path::Path as Key;
-use object_store::{ObjectStoreExt, UpdateVersion};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use serde::{Deserialize, Serialize};
 
 use super::day_file::Written;
 use super::facts::{Origin, Vanished, Walked, empty_day};
 use super::forgotten::Forgotten;
+use super::journal::Intent;
 use super::manifest::DayRecord;
 use super::merge::{Batches, Merge, Rules, Source, Tally};
-use super::parts::{BATCH_ROWS, KeyColumns, Part, PartReader, RowKey, with_schema};
+use super::parts::{KeyColumns, Part, PartReader, RowKey};
 use super::stage::{StagedDay, Unread};
-use super::writer::Encoded;
-use super::{Error, Lake, Manifest, Stage, layout, store_error, to_json};
-use crate::range::utc_date;
+use super::{Error, Lake, Stage, layout};
 use crate::session::schema::schema;
 
 /// What publishing a day came to.
@@ -72,22 +64,6 @@ impl Settled {
             sealed: new.sealed && !was(|old| old.sealed),
         }
     }
-}
-
-/// A session of the lake below which the API's list goes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seed {
-    /// Its `created_at`, in milliseconds since 1970.
-    pub created_ms: i64,
-    /// Its id.
-    pub session_id: String,
-}
-
-/// Journalled before a file is put into place, or deleted because its last row is gone.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Intent {
-    pub(super) run_id: String,
-    pub(super) record: DayRecord,
 }
 
 impl Stage {
@@ -296,145 +272,4 @@ fn lazy<'a>(open: impl Fn() -> Result<PartReader, Error> + Send + 'a, part: &'a 
             source: Box::new(source),
         }))
     }))
-}
-
-impl Lake {
-    /// A day file's batches; none if there is no file.
-    pub(super) fn read_day(&self, date: Date) -> Result<Option<Batches<'static>>, Error> {
-        Ok(self.open_day(date)?.map(|(batches, _)| batches))
-    }
-
-    /// A day file's batches, and which version of the file they are of.
-    pub(super) fn open_day(&self, date: Date) -> Result<Option<(Batches<'static>, UpdateVersion)>, Error> {
-        let key = layout::day_file(date);
-        let (bytes, version) = match self.read_version(&key) {
-            Ok(read) => read,
-            Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
-            .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
-            .map_err(|source| Error::file("read", &key, source))?;
-        let read = move |batch: Result<RecordBatch, ArrowError>| {
-            batch.and_then(|batch| with_schema(&batch)).map_err(|source| Error::file("read", &key, source))
-        };
-        Ok(Some((Box::new(reader.map(read)), version)))
-    }
-
-    /// Which version of a day's file there is, whatever it holds; none if there is no file.
-    pub(super) fn day_version(&self, date: Date) -> Result<Option<UpdateVersion>, Error> {
-        let key = layout::day_file(date);
-        match self.wait(self.store.head(&key)) {
-            Ok(found) => Ok(Some(UpdateVersion { e_tag: found.e_tag, version: found.version })),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(source) => Err(store_error("read", &key, source)),
-        }
-    }
-
-    /// The ids of a day file's sessions; none if there is no file.
-    pub(super) fn day_ids(&self, date: Date) -> Result<HashSet<String>, Error> {
-        let mut ids = HashSet::new();
-        for batch in self.read_day(date)?.into_iter().flatten() {
-            let keys = KeyColumns::of(&batch?);
-            ids.extend((0..keys.len()).map(|row| keys.at(row).1.to_owned()));
-        }
-        Ok(ids)
-    }
-
-    /// Sessions that were created at a moment or later, the oldest first: the API's list goes on below each of them.
-    /// At most `most`.
-    ///
-    /// # Errors
-    /// [`Error`] if a day file cannot be read.
-    pub fn seeds(&self, manifest: &Manifest, moment: Timestamp, most: usize) -> Result<Vec<Seed>, Error> {
-        let mut seeds = Vec::new();
-        let days = manifest.days.range(utc_date(moment)..).filter(|(_, day)| day.rows > 0);
-        for (date, _) in days {
-            let mut of_day = Vec::new();
-            for batch in self.read_day(*date)?.into_iter().flatten() {
-                let keys = KeyColumns::of(&batch?);
-                let newer = (0..keys.len()).filter(|row| keys.created_ms(*row) >= moment.as_millisecond());
-                of_day.extend(newer.map(|row| {
-                    let RowKey { created_ms, session_id } = keys.key(row);
-                    Seed { created_ms, session_id }
-                }));
-                // Only the oldest are of use.
-                of_day.drain(..of_day.len().saturating_sub(most));
-            }
-            seeds.extend(of_day.into_iter().rev().take(most - seeds.len()));
-            if seeds.len() == most {
-                break;
-            }
-        }
-        Ok(seeds)
-    }
-
-    /// Puts a finished file into the place of the one that was `seen`, or where there is none deletes that one, and
-    /// records the day.
-    pub(super) fn swap_in(
-        &self,
-        file: Option<Encoded>,
-        seen: Option<UpdateVersion>,
-        intent: &Intent,
-    ) -> Result<(), Error> {
-        let date = intent.record.date;
-        // Not waited for to reach the disk: if the power fails, the day is walked and merged once more.
-        let journal = layout::intent(date);
-        self.write_scratch(&journal, to_json(&journal, intent)?)?;
-        match file {
-            Some(file) => self.put_in_place(file, date, seen)?,
-            None => {
-                self.check_lease()?;
-                self.delete(&layout::day_file(date))?;
-            }
-        }
-        self.record_day(&intent.record)?;
-        self.delete(&journal)
-    }
-
-    /// Takes back what a publication settled about a day.
-    ///
-    /// # Errors
-    /// [`Error`] if the day's record cannot be read or written.
-    pub fn unsettle(&self, date: Date, settled: Settled) -> Result<(), Error> {
-        let Some(mut record) = self.read_json::<DayRecord>(&layout::day_record(date))? else { return Ok(()) };
-        record.complete &= !settled.complete;
-        record.sealed &= !settled.sealed;
-        self.record_day(&record)
-    }
-
-    /// An intent; none where there is none of use: it may not have reached the disk when the power failed.
-    fn read_intent(&self, key: &Key) -> Result<Option<Intent>, Error> {
-        match self.read_json(key) {
-            Err(Error::Record { .. }) => Ok(None),
-            read => read,
-        }
-    }
-
-    /// The record that a run was about to write of a day when it ended.
-    pub(super) fn intended(&self, date: Date) -> Result<Option<DayRecord>, Error> {
-        Ok(self.read_intent(&layout::intent(date))?.map(|intent| intent.record))
-    }
-
-    /// Finishes what a crashed run was about to record: a day file that bears an intent's checksum is ours, and so is
-    /// one that is gone as it was meant to be.
-    ///
-    /// # Errors
-    /// [`Error`] if an intent or a day file cannot be read or the record not written.
-    pub fn settle_intents(&self) -> Result<(), Error> {
-        for key in self.list(&layout::intents())? {
-            if let Some(intent) = self.read_intent(&key)? {
-                let Intent { record, .. } = &intent;
-                let is_done = match record.rows {
-                    0 => self.day_version(record.date)?.is_none(),
-                    _ => self.is_in_place(record.date, &record.sha256)?,
-                };
-                if is_done {
-                    self.record_day(record)?;
-                }
-            }
-            self.delete(&key)?;
-        }
-        Ok(())
-    }
 }

@@ -6,9 +6,10 @@ use jiff::civil::Date;
 
 use super::Error;
 use super::day_file::Written;
+use super::journal::Intent;
 use super::manifest::DayRecord;
 use super::merge::Batches;
-use super::publish::{Intent, Publication};
+use super::publish::Publication;
 use super::stage::{StagedDay, Unread};
 use super::{Lake, Origin};
 
