@@ -109,13 +109,22 @@ fn a_walk_steps_back_over_deleted_sessions_and_loses_none() {
 #[test]
 fn the_sealed_days_that_were_walked_longest_ago_are_refreshed_in_turn() {
     let day = |day: u32| session(&format!("iqse_{day}"), &format!("2026-11-{day:02}T10:00:00.000Z"));
+    // So many between that the days at both ends are walked by themselves.
+    let between = |nth: usize| {
+        session(
+            &format!("iqse_between_{nth}"),
+            &format!("2026-11-10T{:02}:{:02}:00.000Z", 20 - nth / 60, 59 - nth % 60),
+        )
+    };
+    let rows =
+        |old: [String; 2]| [vec![day(19), day(18)], (0..400).map(between).collect(), old.to_vec()].concat();
     let home = Home::new();
-    home.fetch(&Scripted::listing(vec![day(19), day(18), day(3), day(2)])).succeeds();
+    home.fetch(&Scripted::listing(rows([day(3), day(2)]))).succeeds();
     let redacted = |day: String| day.replace("\"192.0.2.1\"", "null");
-    let rows = vec![day(19), day(18), redacted(day(3)), redacted(day(2))];
+    let rows = rows([redacted(day(3)), redacted(day(2))]);
     home.fetch(&Scripted::listing(rows.clone())).succeeds().says(&["0 changed"]);
     home.fetch(&Scripted::listing(rows.clone())).args("--refresh 1").succeeds().says(&["1 changed"]);
     assert!(home.lake().sessions()["iqse_2"]["ip_address"].is_null(), "the oldest of those walked at once");
     let everything = home.fetch(&Scripted::listing(rows)).args("--full").succeeds();
-    everything.says(&["1 changed", "1 had changed behind the look-back", "--look-back 20d"]);
+    everything.says(&["1 changed", "1 had changed behind the look-back", "--look-back 16d"]);
 }

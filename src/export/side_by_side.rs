@@ -218,7 +218,9 @@ impl Run<'_> {
         let Some((oldest, newest)) = moment(progress.oldest_ms).zip(moment(progress.newest_ms)) else {
             return Ok(());
         };
-        let rest = Span { from: progress.span.from, until: Some(day_start(utc_date(oldest))) };
+        // A walk from above its stretch may not have come down to it yet.
+        let until = progress.span.until.into_iter().chain([day_start(utc_date(oldest))]).min();
+        let rest = Span { from: progress.span.from, until };
         let Some(days) = self.days_below(rest, oldest)? else { return Ok(()) };
         let seconds = newest.duration_since(oldest).as_secs().max(1);
         let a_day = progress.rows.saturating_mul(86_400) / seconds.unsigned_abs();

@@ -167,7 +167,8 @@ impl Life {
         let new = after.keys().filter(|id| !self.held.contains_key(*id)).count() as u64;
         let differs = |id: &String, row: &Row| after.get(id).is_some_and(|now| digest(now) != digest(row));
         let changed = self.held.iter().filter(|(id, row)| differs(id, row)).count() as u64;
-        if [new, changed, vanished] == told {
+        // A run that goes on may find a row otherwise twice: as it was seen before, and as it is now.
+        if [new, vanished] == [told[0], told[2]] && changed <= told[1] {
             return Ok(());
         }
         Err(format!("new, changed and vanished are told as {told:?}, and are {:?}", [new, changed, vanished]))

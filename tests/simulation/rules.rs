@@ -161,7 +161,12 @@ impl Rules {
             self.newest.map(|newest| utc_date(newest).saturating_sub(i64::from(self.look_back_days).days()));
         let is_due = first.is_none_or(|first| first <= place.date);
         if is_due && !self.sealable.contains(&place.date) {
-            return Some(now);
+            // What an interrupted run saw within the hour counts as fresh to the one that goes on.
+            let an_hour_ago = self.snapshots[now].at - 1.hour();
+            let fresh = |earlier: &usize| self.snapshots[*earlier].at >= an_hour_ago;
+            return Some(
+                self.interrupted.into_iter().flat_map(|first| first..now).find(fresh).unwrap_or(now),
+            );
         }
         if self.covered.covers(place.created, place.created) {
             return None;
