@@ -199,8 +199,7 @@ impl Run<'_> {
     }
 
     fn take_in(&self, progress: &mut Progress, chunk: Chunk) -> Result<(), Error> {
-        let mut ledger = self.ledger();
-        ledger.check_environment(self.lake, chunk.environment)?;
+        self.ledger().check_environment(self.lake, chunk.environment)?;
         progress.began.get_or_insert(chunk.server_time);
         progress.stage.append(&chunk.decoded)?;
         progress.place = chunk.next;
@@ -208,6 +207,8 @@ impl Run<'_> {
         progress.rows += chunk.decoded.batch.num_rows() as u64;
         progress.newest_ms = progress.newest_ms.max(chunk.newest_ms);
         progress.oldest_ms = [progress.oldest_ms, chunk.oldest_ms].into_iter().flatten().min();
+        // Not before: what is staged may go to the disk, and the other walks are not to wait for that.
+        let mut ledger = self.ledger();
         ledger.counts.pages += chunk.pages;
         ledger.counts.seen(&chunk.decoded);
         ledger.quarantine.take_in(chunk.decoded.quarantined);
