@@ -93,3 +93,8 @@ pub fn day_start(day: Date) -> Timestamp {
 pub fn day_end(day: Date) -> Timestamp {
     day.tomorrow().map_or(Timestamp::MAX, day_start)
 }
+
+/// The last day that has a moment before this one: of a stretch's end, which is excluded.
+pub fn last_day_before(moment: Timestamp) -> Date {
+    utc_date(moment.saturating_sub(1.millisecond()).unwrap_or(moment))
+}

@@ -13,7 +13,7 @@ use crate::lake::{self, Lake};
 use crate::persona::Place;
 
 /// The version of checkpoints; others are dropped.
-const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 3;
 
 /// A walk in the middle of its way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,18 +35,16 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The version that is written.
-    pub(super) const VERSION: u32 = VERSION;
+    /// Whether it is of an export of this range, in words that are understood.
+    fn is_of(&self, range: Range) -> bool {
+        self.version == VERSION && self.range == range
+    }
 }
 
 /// Whether there is a checkpoint for an export of this range. Whether its parts are whole is seen when it is used.
 pub(super) fn is_left(lake: &Lake, range: Range) -> Result<bool, lake::Error> {
     let left = |folder: String| lake.read_checkpoint::<Checkpoint>(&folder);
-    Ok(lake
-        .staged_folders()?
-        .into_iter()
-        .filter_map(left)
-        .any(|left| left.version == VERSION && left.range == range))
+    Ok(lake.staged_folders()?.into_iter().filter_map(left).any(|left| left.is_of(range)))
 }
 
 /// The checkpoints that this export can go on from, those of the newest walks first. Whatever else lies in staging is
@@ -54,9 +52,7 @@ pub(super) fn is_left(lake: &Lake, range: Range) -> Result<bool, lake::Error> {
 pub(super) fn find(lake: &Lake, asked: &Asked) -> Result<Vec<Checkpoint>, lake::Error> {
     let mut found = Vec::new();
     for folder in lake.staged_folders()? {
-        let fits = |left: &Checkpoint| {
-            left.version == VERSION && left.folder == folder && left.range == asked.range && !asked.full
-        };
+        let fits = |left: &Checkpoint| left.is_of(asked.range) && left.folder == folder && !asked.full;
         match lake.read_checkpoint(&folder).filter(fits) {
             Some(left) if lake.has_parts(&folder, &left.stage) => found.push(left),
             _ => lake.clear_staging(&folder)?,

@@ -2,15 +2,15 @@
 //!
 //! Owns when a session counts as vanished and when that is for a person to decide. Must not know how pages come in.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
 
 use super::doubt::accepts;
 use super::pages::{End, Halt};
 use super::walk::{Progress, Reached, Walk};
 use super::{Error, Run};
 use crate::lake::{DayRecord, Interval, Origin, Vanished, Walked};
-use crate::range::{day_end, day_start, utc_date};
+use crate::range::{day_end, day_start, last_day_before, utc_date};
 
 impl Run<'_> {
     /// Publishes a day: what the walk staged of it, laid over what the lake holds.
@@ -88,7 +88,7 @@ impl Run<'_> {
         let is_first = ledger.manifest.lake.covered.is_empty();
         let mut lake = ledger.covered_with(interval);
         if is_finished {
-            lake.watermark = lake.watermark.max(progress.newest());
+            lake.watermark = lake.watermark.max(progress.watermark());
             // Where everything was asked for once, nothing is too old any more.
             lake.first_day = match (lake.first_day, progress.range.since) {
                 (Some(old), Some(new)) => Some(old.min(new)),
@@ -105,8 +105,7 @@ impl Run<'_> {
     /// The list ended. Where the lake holds days below its end that a walk went over before, the key may not see them
     /// any more.
     fn doubt_the_end(&self, progress: &mut Progress) -> Result<(), Error> {
-        let oldest = progress.oldest_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        let end = oldest.or(progress.span.until).unwrap_or(Timestamp::MAX);
+        let end = progress.oldest().or(progress.span.until).unwrap_or(Timestamp::MAX);
         let mut ledger = self.ledger();
         let below: Vec<(Date, u64)> = ledger
             .manifest
@@ -127,15 +126,15 @@ impl Run<'_> {
     /// taken for days that were never fetched, and what the lake holds of the others has vanished.
     fn visit_the_rest(&self, progress: &mut Progress, interval: Interval) -> Result<(), Error> {
         let Some(began) = progress.began else { return Ok(()) };
-        let oldest = progress.oldest_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let oldest = progress.oldest().map(utc_date);
         let first_stored = self.ledger().manifest.days.keys().next().copied();
-        let lowest = [oldest.map(utc_date), first_stored].into_iter().flatten().min();
+        let lowest = [oldest, first_stored].into_iter().flatten().min();
         let Some(mut date) = interval.from.map(utc_date).or(lowest) else { return Ok(()) };
-        let last = utc_date(interval.until.saturating_sub(1.millisecond()).unwrap_or(interval.until));
+        let last = last_day_before(interval.until);
         while date <= last {
             let is_due = match self.lake.day_record(date)? {
                 // Below the API's oldest session there is nothing to record.
-                None => interval.from.is_some() || oldest.is_some_and(|oldest| utc_date(oldest) <= date),
+                None => interval.from.is_some() || oldest.is_some_and(|oldest| oldest <= date),
                 Some(day) => {
                     interval.holds(day_start(date), day_end(date).min(began))
                         && !progress.stage.has_published(date)

@@ -10,7 +10,7 @@ use super::plan::Span;
 use super::{Error, Run};
 use crate::lake::Seed;
 use crate::persona::{self, Inquiry, Place};
-use crate::range::utc_date;
+use crate::range::{DayRange, day_start, utc_date};
 
 /// A place to begin at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +46,8 @@ const BEGINNING: Date = date(2015, 1, 1);
 impl Run<'_> {
     /// Places from which everything older than a moment can be walked, the best first; none if there is only the top.
     pub(super) fn landings(&self, until: Timestamp) -> Result<Vec<Landing>, Error> {
-        let manifest = self.ledger().manifest.clone();
-        let stored = self.lake.seeds(&manifest, until, MARGIN + OTHERS)?;
+        let days = self.ledger().manifest.days_with_sessions(utc_date(until));
+        let stored = self.lake.seeds(&days, until, MARGIN + OTHERS)?;
         let is_near = |seed: &Seed| seed.created_ms < (until.as_millisecond() + FAR.as_millis() as i64);
         let near = stored.first().is_some_and(is_near);
         let of_lake = stored_landing(&stored);
@@ -86,9 +86,20 @@ impl Run<'_> {
         Ok(inquired_landings(found))
     }
 
+    /// The days of a stretch on which there may be sessions, as far as the inquiries tell.
+    pub(super) fn days_below(&self, span: Span, oldest: Timestamp) -> Result<Option<DayRange>, Error> {
+        let (first, last) = span.days();
+        let first = match first {
+            Some(first) => Some(first),
+            None => self.bottom(oldest)?,
+        };
+        let last = last.unwrap_or_else(|| utc_date(oldest));
+        Ok(first.and_then(|first| DayRange::new(first, last).ok()))
+    }
+
     /// The day before which there are hardly any sessions, by the inquiries; none if that is not to be had.
-    pub(super) fn bottom(&self, known: Timestamp) -> Result<Option<Date>, Error> {
-        let beginning = crate::range::day_start(BEGINNING);
+    fn bottom(&self, known: Timestamp) -> Result<Option<Date>, Error> {
+        let beginning = day_start(BEGINNING);
         let (mut with, mut without) = (known, beginning);
         let mut step = SignedDuration::from_hours(24 * 30);
         for _ in 0..LOOKS + 3 {
@@ -151,21 +162,4 @@ fn inquired_landings(mut found: Vec<Inquiry>) -> Vec<Landing> {
         Some(Landing { place, begins_below: latest.as_millisecond() })
     };
     found.into_iter().filter_map(landing).take(TRIED).collect()
-}
-
-impl Run<'_> {
-    /// The days of a stretch on which there may be sessions, as far as the inquiries tell.
-    pub(super) fn days_below(
-        &self,
-        span: Span,
-        oldest: Timestamp,
-    ) -> Result<Option<crate::range::DayRange>, Error> {
-        let (first, last) = span.days();
-        let first = match first {
-            Some(first) => Some(first),
-            None => self.bottom(oldest)?,
-        };
-        let last = last.unwrap_or_else(|| utc_date(oldest));
-        Ok(first.and_then(|first| crate::range::DayRange::new(first, last).ok()))
-    }
 }

@@ -15,7 +15,7 @@ use crate::range::utc_date;
 /// The run's books.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    /// The lake's record grows with the run; those of the days are as they were when it began.
+    /// The lake's record grows with the run; those of the days are as they were when they were read last.
     pub(super) manifest: Manifest,
     pub(super) environment: Option<String>,
     pub(super) counts: RunCounts,
@@ -90,8 +90,8 @@ impl Ledger {
     ) -> Result<(), Error> {
         self.counts.published(published);
         self.settled.insert(date, published.settled);
-        let behind = self.before.watermark.map(|mark| i64::from(mark_to_date(mark, date)));
-        if let Some(age) = behind.filter(|age| *age > i64::from(options.asked.look_back_days)) {
+        let age = self.before.watermark.map(|mark| days_behind(mark, date));
+        if let Some(age) = age.filter(|age| *age > i64::from(options.asked.look_back_days)) {
             let changed = published.changed + published.vanished;
             if changed > 0 {
                 *self.late.entry(age).or_default() += changed;
@@ -131,7 +131,7 @@ impl Ledger {
     }
 }
 
-/// Days from a day to the day of a moment.
-fn mark_to_date(mark: Timestamp, date: Date) -> i32 {
-    date.until(utc_date(mark)).map_or(0, |span| span.get_days())
+/// How many days a day lies behind that of a moment.
+fn days_behind(mark: Timestamp, date: Date) -> i64 {
+    date.until(utc_date(mark)).map_or(0, |span| span.get_days().into())
 }

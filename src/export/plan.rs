@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Range;
 use super::doubt::accepts;
 use crate::lake::{DayRecord, Manifest};
-use crate::range::{DayRange, day_end, day_start, utc_date};
+use crate::range::{DayRange, day_end, day_start, last_day_before, utc_date};
 
 /// Two stretches with fewer sessions between them are walked as one: to begin anew costs a page too.
 const JOINED_ROWS: u64 = 300;
@@ -126,9 +126,7 @@ impl Span {
 
     /// The days that the stretch touches, the first and the last; open where the stretch is.
     pub(super) fn days(self) -> (Option<Date>, Option<Date>) {
-        // The end is excluded.
-        let last = |until: Timestamp| utc_date(until.saturating_sub(1.millisecond()).unwrap_or(until));
-        (self.from.map(utc_date), self.until.map(last))
+        (self.from.map(utc_date), self.until.map(last_day_before))
     }
 
     /// The days whose sessions a walk over it keeps, where only some are asked for; none for all.

@@ -6,12 +6,10 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::checkpoint::Checkpoint;
 use super::cut::cut;
-use super::limits::Stop;
 use super::plan::Span;
 use super::walk::{Progress, Start, Walk};
 use super::{Error, Incomplete, Run};
@@ -124,13 +122,11 @@ impl Queue {
 }
 
 impl State {
-    /// Keeps the reason that tells most: a failure, else the first that is not another walk's.
+    /// Keeps the reason that tells most: a failure, else the first, of which the others are an echo.
     fn end(&mut self, ended: Result<Incomplete, Error>) {
-        let is_an_echo = matches!(ended, Ok(Incomplete::Stopped(Stop::Another)));
         let keeps = match &self.ended {
             None => true,
-            Some(Ok(_)) => ended.is_err() && !is_an_echo,
-            Some(Err(_)) => false,
+            Some(first) => first.is_ok() && ended.is_err(),
         };
         if keeps {
             self.ended = Some(ended);
@@ -214,10 +210,7 @@ impl Run<'_> {
 
     /// Leaves what lies below the walk's present day to others, in pieces, as far as that is worth while.
     pub(super) fn share(&self, progress: &mut Progress, queue: &Queue) -> Result<(), Error> {
-        let moment = |ms: Option<i64>| ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        let Some((oldest, newest)) = moment(progress.oldest_ms).zip(moment(progress.newest_ms)) else {
-            return Ok(());
-        };
+        let Some((newest, oldest)) = progress.seen() else { return Ok(()) };
         // A walk from above its stretch may not have come down to it yet.
         let until = progress.span.until.into_iter().chain([day_start(utc_date(oldest))]).min();
         let rest = Span { from: progress.span.from, until };

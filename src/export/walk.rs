@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan};
 use tokio::sync::{Semaphore, mpsc};
 use tracing::Instrument;
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{self, Checkpoint};
 use super::landing::Landing;
 use super::pages::{Bounds, CHUNKS_AHEAD, Chunk, End, Halt, PAGES_AHEAD, Sending, decode_pages, send_pages};
 use super::plan::Span;
@@ -56,8 +56,8 @@ pub(super) struct Progress {
     pub(super) began: Option<Timestamp>,
     place: Option<Place>,
     begins_below: Option<i64>,
-    pub(super) newest_ms: Option<i64>,
-    pub(super) oldest_ms: Option<i64>,
+    newest_ms: Option<i64>,
+    oldest_ms: Option<i64>,
     /// Rows since it began or went on.
     pub(super) rows: u64,
     pages_since: u64,
@@ -212,9 +212,8 @@ impl Run<'_> {
         ledger.counts.pages += chunk.pages;
         ledger.counts.seen(&chunk.decoded);
         ledger.quarantine.take_in(chunk.decoded.quarantined);
-        let moment = |ms| Timestamp::from_millisecond(ms).ok();
         let standing = Standing {
-            reached: progress.newest_ms.and_then(moment).zip(progress.oldest_ms.and_then(moment)),
+            reached: progress.seen(),
             rows: ledger.counts.rows,
             rows_expected: Some(ledger.manifest.days.values().map(|day| day.rows).sum())
                 .filter(|rows| *rows > 0),
@@ -229,7 +228,7 @@ impl Run<'_> {
         progress.saved = Instant::now();
         let (Some(place), Some(began)) = (&progress.place, progress.began) else { return Ok(()) };
         let checkpoint = Checkpoint {
-            version: Checkpoint::VERSION,
+            version: checkpoint::VERSION,
             folder: progress.stage.folder().to_owned(),
             range: progress.range,
             span: progress.span,
@@ -247,8 +246,9 @@ impl Run<'_> {
     /// Where to go on after the API knew none of the sessions that the walk stood at: somewhat above, so that what was
     /// seen last comes again and nothing is passed over.
     fn found_again(&self, progress: &mut Progress) -> Result<Option<Place>, Error> {
-        let oldest = progress.oldest_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        let Some(oldest) = oldest.filter(|_| progress.searches < SEARCHES) else { return Ok(None) };
+        let Some(oldest) = progress.oldest().filter(|_| progress.searches < SEARCHES) else {
+            return Ok(None);
+        };
         progress.searches += 1;
         Ok(self.inquired(oldest)?.into_iter().next().map(|landing| landing.place))
     }
@@ -263,10 +263,19 @@ impl Progress {
         }
     }
 
-    pub(super) fn newest(&self) -> Option<Timestamp> {
-        let began = self.began?;
-        let latest = began.saturating_add(1.hour()).unwrap_or(Timestamp::MAX);
-        Some(Timestamp::from_millisecond(self.newest_ms?).ok()?.min(latest))
+    /// The newest and the oldest `created_at` so far.
+    pub(super) fn seen(&self) -> Option<(Timestamp, Timestamp)> {
+        Some((Timestamp::from_millisecond(self.newest_ms?).ok()?, self.oldest()?))
+    }
+
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.oldest_ms?).ok()
+    }
+
+    /// The newest `created_at`, as far as the server's clock makes it credible.
+    pub(super) fn watermark(&self) -> Option<Timestamp> {
+        let latest = self.began?.saturating_add(1.hour()).unwrap_or(Timestamp::MAX);
+        self.seen().map(|(newest, _)| newest.min(latest))
     }
 
     /// What of `created_at` the walk went over without a break, and kept. While it is under way that ends just above

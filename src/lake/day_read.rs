@@ -13,8 +13,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::merge::Batches;
 use super::parts::{BATCH_ROWS, KeyColumns, RowKey, with_schema};
-use super::{Error, Lake, Manifest, layout, store_error};
-use crate::range::utc_date;
+use super::{Error, Lake, layout, store_error};
 
 /// A session of the lake below which the API's list goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,15 +67,14 @@ impl Lake {
         Ok(ids)
     }
 
-    /// Sessions that were created at a moment or later, the oldest first: the API's list goes on below each of them.
-    /// At most `most`.
+    /// Sessions of these days that were created at a moment or later, the oldest first: the API's list goes on below
+    /// each of them. At most `most`.
     ///
     /// # Errors
     /// [`Error`] if a day file cannot be read.
-    pub fn seeds(&self, manifest: &Manifest, moment: Timestamp, most: usize) -> Result<Vec<Seed>, Error> {
+    pub fn seeds(&self, days: &[Date], moment: Timestamp, most: usize) -> Result<Vec<Seed>, Error> {
         let mut seeds = Vec::new();
-        let days = manifest.days.range(utc_date(moment)..).filter(|(_, day)| day.rows > 0);
-        for (date, _) in days {
+        for date in days {
             let mut of_day = Vec::new();
             for batch in self.read_day(*date)?.into_iter().flatten() {
                 let keys = KeyColumns::of(&batch?);

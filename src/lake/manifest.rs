@@ -178,6 +178,13 @@ pub struct Manifest {
     pub days: BTreeMap<Date, DayRecord>,
 }
 
+impl Manifest {
+    /// The days that have sessions, from one on, oldest first.
+    pub fn days_with_sessions(&self, from: Date) -> Vec<Date> {
+        self.days.range(from..).filter(|(_, day)| day.rows > 0).map(|(date, _)| *date).collect()
+    }
+}
+
 impl Lake {
     /// Reads the lake's and the days' records.
     ///

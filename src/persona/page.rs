@@ -51,8 +51,8 @@ impl Place {
         Some(Self { cursor: cursors.next()?, earlier: cursors.take(EARLIER).collect() })
     }
 
-    /// The cursors to try, one after another.
-    pub(super) fn cursors(&self) -> impl Iterator<Item = &Cursor> {
+    /// Its own cursor and the earlier ones.
+    fn cursors(&self) -> impl Iterator<Item = &Cursor> {
         std::iter::once(&self.cursor).chain(&self.earlier)
     }
 }

@@ -30,23 +30,20 @@ impl Client {
 
     /// The page below a place.
     async fn page(&self, place: Option<&Place>) -> Result<Page, Error> {
-        let Some(below) = place else { return self.page_below(None, None).await };
-        let mut rejected = None;
-        for cursor in below.cursors() {
-            match self.page_below(Some(cursor), place).await {
-                Err(error @ Error::Rejected { status: 400 | 404, .. }) => {
-                    tracing::info!("a session to go on below is gone; trying one that was listed before it");
-                    rejected.get_or_insert(error);
-                }
-                Ok(page) => return Ok(Page { stepped_back: rejected.is_some(), ..page }),
-                Err(error) => return Err(error),
+        let cursor = place.map(|place| &place.cursor);
+        let rejected = match (place, self.page_below(cursor, place).await) {
+            (Some(_), Err(error @ Error::Rejected { status: 400 | 404, .. })) => error,
+            (_, asked) => return asked,
+        };
+        for earlier in place.into_iter().flat_map(|place| &place.earlier) {
+            tracing::info!("a session to go on below is gone; trying one that was listed before it");
+            match self.page_below(Some(earlier), place).await {
+                Err(Error::Rejected { status: 400 | 404, .. }) => {}
+                asked => return Ok(Page { stepped_back: true, ..asked? }),
             }
         }
         // Not one of them: then it is the request.
-        match rejected {
-            Some(error) => Err(error),
-            None => self.page_below(None, None).await,
-        }
+        Err(rejected)
     }
 
     async fn page_below(&self, cursor: Option<&Cursor>, place: Option<&Place>) -> Result<Page, Error> {
