@@ -186,6 +186,9 @@ pub fn export(
         taken: lake.staged_folders()?,
         folders: AtomicU32::new(0),
     };
+    if let Some(most) = options.limits.max_requests {
+        client.send_at_most(most);
+    }
     let ended = run.walk_all();
     let doubt = std::mem::take(&mut run.ledger().doubt);
     let incomplete = match ended {
@@ -193,6 +196,10 @@ pub fn export(
         Ok(_) if !doubt.is_none() => Some(Incomplete::Doubtful(doubt)),
         Ok(incomplete) => incomplete.or_else(|| Incomplete::of(&run.ledger().counts)),
         Err(error) => {
+            if !doubt.is_none() {
+                // The next run will come upon it again.
+                tracing::warn!("{doubt}");
+            }
             // A lake that never got a page keeps no trace of the attempt.
             if run.ledger().counts.pages > 0 {
                 run.record(began_at, &format!("failed: {error}"))?;
@@ -246,8 +253,9 @@ impl Run<'_> {
         if left_began.is_some() {
             self.runtime.block_on(self.client.learn_limits());
             let pieces = left.into_iter().map(Piece::resumed).collect();
-            if let Some(incomplete) = self.walk_pieces(pieces)? {
-                return Ok(Some(incomplete));
+            let incomplete = self.walk_pieces(pieces)?;
+            if incomplete.is_some() || !self.ledger().doubt.is_none() {
+                return Ok(incomplete);
             }
             self.ledger().manifest.days = self.lake.manifest()?.days;
         }
@@ -259,7 +267,10 @@ impl Run<'_> {
         if !spans.is_empty() {
             self.runtime.block_on(self.client.learn_limits());
         }
-        self.walk_pieces(spans.into_iter().flat_map(|span| self.pieces(span, &manifest)).collect())
+        let pieces = spans.into_iter().flat_map(|span| self.pieces(span, &manifest)).collect();
+        let incomplete = self.walk_pieces(pieces)?;
+        self.doubt_the_ends()?;
+        Ok(incomplete)
     }
 
     /// A stretch in pieces, where its size can be told from the lake's records; else as one whose size is to be seen.

@@ -67,6 +67,7 @@ fn a_lake_on_a_store_of_another_kind_is_refused() {
     home.command("fetch --lake ftp://host/lake").key(KEY).is_refused(2, &["ftp://", "--lake"]);
     let refused =
         home.command("fetch --lake s3://bucket/lake?secret=1").key(KEY).is_refused(2, &["environment"]);
+    home.command("fetch --lake s3://").key(KEY).is_refused(2, &["names no bucket", "s3://bucket/lake"]);
     assert!(!refused.stderr.contains("secret=1"));
     assert_eq!(LakeFiles::new(home.path("")).files().len(), 0);
 }

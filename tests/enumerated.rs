@@ -16,12 +16,12 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
-use session_risk::export::{self, Standing, Watch};
+use session_risk::export;
 use session_risk::lake::{Lake, LeaseTimes};
 use tempfile::TempDir;
 
 use crate::harness::sandbox;
-use crate::in_process::{RUNTIME, client, options};
+use crate::in_process::{Nobody, RUNTIME, client, options};
 use crate::lake_files::{LakeFiles, Row};
 use crate::scripted::{Answer, Scripted, link};
 
@@ -141,12 +141,6 @@ impl MultipartUpload for Upload {
         self.count.check()?;
         self.upload.abort().await
     }
-}
-
-struct Nobody;
-
-impl Watch for Nobody {
-    fn standing(&self, _: Standing) {}
 }
 
 /// Exports into a bucket as a process of its own would. Gives whether it was done.

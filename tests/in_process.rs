@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use session_risk::export::{Asked, ExportOptions, Limits, PIECE_PAGES};
+use session_risk::export::{Asked, ExportOptions, Limits, PIECE_PAGES, Standing, Watch};
 use session_risk::persona::pacing::Budget;
 use session_risk::persona::retry::Policy;
 use session_risk::persona::{ApiKey, BaseUrl, Client, ClientOptions, DEFAULT_VERSION};
@@ -13,6 +13,13 @@ use tokio::runtime::Runtime;
 use crate::harness::Api;
 
 pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// Watches nothing.
+pub(crate) struct Nobody;
+
+impl Watch for Nobody {
+    fn standing(&self, _: Standing) {}
+}
 
 /// A client that waits for nothing and gives a page up after so many failures.
 pub(crate) fn client(api: &impl Api, max_failures: u32) -> Arc<Client> {

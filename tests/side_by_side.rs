@@ -1,23 +1,20 @@
 //! Several walks under one pace give the lake that one walk gives, and a moment is found without walking to it.
 
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::thread::ThreadId;
 use std::time::Duration;
 
-use session_risk::export::{self, ExportOptions, Standing, Watch};
+use session_risk::export::{self, ExportOptions, Incomplete, Limits, Standing, Watch};
 use session_risk::lake::Lake;
 use session_risk::sandbox::SandboxOptions;
 use tempfile::TempDir;
 
-use crate::harness::{Home, sandbox, sandbox_with, unlimited};
-use crate::in_process::{RUNTIME, client, options};
+use crate::harness::{Home, faults, sandbox, sandbox_with, unlimited};
+use crate::in_process::{Nobody, RUNTIME, client, options};
 use crate::lake_files::LakeFiles;
 use crate::scripted::{Answer, Scripted, link, session};
 use crate::truth::{held, truth};
-
-struct Nobody;
-
-impl Watch for Nobody {
-    fn standing(&self, _: Standing) {}
-}
 
 #[test]
 fn the_lake_is_the_same_however_many_walks_there_are() {
@@ -60,9 +57,62 @@ fn a_key_that_may_not_list_inquiries_walks_from_the_top() {
     home.fetch(&api).args(range).succeeds();
     let with = api.stats().total();
     assert!(with < 12, "{with}");
-    other.fetch(&api).key(api.sessions_only_key()).args(range).args("-v").succeeds().says(&["inquiries"]);
+    other
+        .fetch(&api)
+        .key(api.sessions_only_key())
+        .args(range)
+        .succeeds()
+        .says(&["the key may not read inquiries"]);
     assert!(api.stats().total() - with > 20, "{:?}", api.stats());
     assert!(other.lake().without_fetched_at() == home.lake().without_fetched_at());
+}
+
+#[test]
+fn walks_side_by_side_send_no_request_more_than_is_allowed_retries_included() {
+    let latency = Duration::from_millis(2);
+    for most in [7, 30, 45] {
+        let world =
+            SandboxOptions { sessions: 4_000, days: 25, latency, faults: faults(0.05), ..unlimited() };
+        let api = sandbox_with(world);
+        let folder = TempDir::new().unwrap();
+        let lake = Lake::create(folder.path().to_str().unwrap(), RUNTIME.handle()).unwrap();
+        let limits = Limits { max_requests: Some(most), ..Limits::default() };
+        let options = ExportOptions { segments: Some(8), piece_pages: 1, limits, ..options("some") };
+        let summary = export::export(RUNTIME.handle(), &client(&api, 50), &lake, &options, &Nobody).unwrap();
+        assert_eq!(summary.record.requests, most, "{summary:?}");
+        assert!(matches!(summary.incomplete, Some(Incomplete::Stopped(_))), "{summary:?}");
+        assert!(api.stats().total() as u64 <= most, "{:?}", api.stats());
+    }
+}
+
+/// Remembers which threads walk.
+#[derive(Default)]
+struct Walkers(Mutex<HashSet<ThreadId>>);
+
+impl Watch for Walkers {
+    fn standing(&self, _: Standing) {
+        self.0.lock().unwrap().insert(std::thread::current().id());
+    }
+}
+
+#[test]
+fn an_export_that_was_interrupted_as_one_walk_goes_on_as_several() {
+    let latency = Duration::from_millis(5);
+    let api = sandbox_with(SandboxOptions { sessions: 8_000, days: 40, latency, ..unlimited() });
+    let folder = TempDir::new().unwrap();
+    let lake = Lake::create(folder.path().to_str().unwrap(), RUNTIME.handle()).unwrap();
+    let export = |segments, max_requests, run_id: &str, walkers: &Walkers| {
+        let limits = Limits { max_requests, ..Limits::default() };
+        let options = ExportOptions { segments: Some(segments), piece_pages: 3, limits, ..options(run_id) };
+        export::export(RUNTIME.handle(), &client(&api, 5), &lake, &options, walkers).unwrap()
+    };
+    let (alone, together) = (Walkers::default(), Walkers::default());
+    assert!(export(1, Some(12), "first", &alone).incomplete.is_some());
+    assert!(export(4, None, "second", &together).incomplete.is_none());
+    assert_eq!(alone.0.lock().unwrap().len(), 1);
+    assert!(together.0.lock().unwrap().len() > 1);
+    assert!(held(&LakeFiles::new(folder.path())) == truth(&api));
+    assert!(api.stats().pages < 80 + 30, "{:?}", api.stats());
 }
 
 /// 250 sessions a minute apart, the newest first.

@@ -55,7 +55,7 @@ fn many_that_are_not_listed_any_more_are_kept_until_a_person_says_that_they_are_
         home.fetch(&api).args("--full").ends_with(7).says(&[
             "session-risk: ",
             &format!("{number} sessions that the lake holds are not listed any more"),
-            "all was kept and no day was sealed",
+            "nothing of that was removed and no day was sealed",
             &format!("--accept-vanished {date}"),
         ]);
         assert_eq!(home.lake().sessions().len(), 1_106);
@@ -75,6 +75,41 @@ fn many_that_are_not_listed_any_more_are_kept_until_a_person_says_that_they_are_
         ["2026-11-18", "2026-11-19"].iter().all(|date| sealed.contains(&(*date).to_owned())),
         "{sealed:?}"
     );
+}
+
+#[test]
+fn once_something_is_in_doubt_not_one_session_more_is_removed() {
+    let home = Home::new();
+    home.fetch(&Scripted::listing(listing([0, 0]))).succeeds();
+    // The newer day lacks too many, the older one few.
+    let told = home.fetch(&Scripted::listing(listing([21, 10]))).args("--full").ends_with(7);
+    told.says(&["31 sessions that the lake holds are not listed any more", "nothing of that was removed"]);
+    assert_eq!(home.lake().sessions().len(), 1_105);
+    assert_eq!(home.lake().last_run()["vanished"], json!(0));
+}
+
+#[test]
+fn few_a_day_are_too_many_where_every_day_lacks_them() {
+    let days = |gone: usize| -> Vec<String> {
+        (1..=20).rev().flat_map(|date| day(&format!("2026-11-{date:02}"), 15, gone)).collect()
+    };
+    let home = Home::new();
+    home.fetch(&Scripted::listing(days(0))).succeeds();
+    home.fetch(&Scripted::listing(days(8))).args("--full").ends_with(7);
+    assert_eq!(home.lake().sessions().len(), 300 - 16, "those of two days went before it was seen");
+    home.fetch(&Scripted::listing(days(8))).args("--accept-vanished 2026-11-01..2026-11-20").succeeds();
+    assert_eq!(home.lake().sessions().len(), 140);
+}
+
+#[test]
+fn where_an_attribute_is_hidden_few_missing_sessions_are_kept_too() {
+    let home = Home::new();
+    home.fetch(&Scripted::listing(listing([0, 0]))).succeeds();
+    let hidden = |row: String| row.replace(r#""ip-address":"192.0.2.1""#, r#""x":1"#);
+    let rows = listing([3, 0]).into_iter().map(hidden).collect();
+    let told = home.fetch(&Scripted::listing(rows)).args("--full").ends_with(7);
+    told.says(&["3 sessions that the lake holds", "no session has ip_address any more"]);
+    assert_eq!(home.lake().sessions().len(), 1_105);
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub(super) struct WalkArgs {
     #[arg(long, value_name = "DAYS", default_value = "7d", value_parser = parse_days)]
     look_back: u32,
     /// Walk so many of the sealed days again too, those that were walked longest ago
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = parse_refresh)]
     refresh: u32,
     /// Take what is not listed any more on these days for gone, however much it is
     #[arg(long, value_name = "DATE[..DATE]", value_parser = parse_date_range)]
@@ -187,6 +187,7 @@ pub(super) fn settings(
         ("segments", walk.segments.map(|segments| segments.to_string())),
         ("privacy", Some(privacy.mode().flags())),
         ("max-requests", walk.max_requests.map(|most| most.to_string())),
+        ("deadline", walk.deadline.map(|time| format!("{}s", time.as_secs()))),
         ("since", date(range.since)),
         ("until", date(range.until)),
         ("full", Some(full.to_string())),
@@ -258,6 +259,10 @@ fn told(summary: &Summary, location: &str) -> String {
         told.push_str(&format!("; {} sessions could not be read", HumanCount(record.counts.quarantined)));
     }
     told
+}
+
+fn parse_refresh(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "it is not a number of days, such as 3".to_owned())
 }
 
 fn parse_segments(text: &str) -> Result<usize, String> {

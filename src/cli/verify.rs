@@ -19,12 +19,10 @@ use super::privacy::PrivacyArgs;
 use super::scheduler::{Part, SchedulerArgs, Watched};
 use crate::export::{Asked, Range};
 use crate::lake::{Finding, Lake, Mended, Repaired, Verification, What};
-use crate::report::text::{cut, spans, visible};
+use crate::report::text::{spans, visible};
 
 /// The version of the JSON: additions keep it, anything else raises it.
 const VERSION: u32 = 1;
-/// Columns of a line.
-const WIDTH: usize = 80;
 
 /// The flags of `verify`.
 #[derive(Debug, Clone, Args)]
@@ -124,8 +122,8 @@ impl Line {
             None => "ok",
         };
         let subject = self.day.map_or_else(|| self.key.clone(), |day| day.to_string());
-        let line = format!("{mark}  {subject}  {}", self.words);
-        writeln!(out, "{}", cut(&visible(&line), WIDTH))
+        // Whole, however long: there are paths in it, and other programs read it.
+        writeln!(out, "{}", visible(&format!("{mark}  {subject}  {}", self.words)))
     }
 }
 

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use crate::lake::Published;
 use crate::range::DayRange;
 
-/// Why a walk may have seen less than there is. All that it did not see was kept.
+/// Why a walk may have seen less than there is. What it did not see was kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Doubt {
     /// Days with sessions that are not listed any more, and how many.
@@ -66,7 +66,7 @@ impl fmt::Display for Doubt {
             let and = if self.missed.is_empty() { "" } else { ", and " };
             write!(f, "{and}no session has {} any more", columns.join(", "))?;
         }
-        write!(f, "; all was kept and no day was sealed")?;
+        write!(f, "; nothing of that was removed and no day was sealed")?;
         if let Some((first, last)) = self.days() {
             let days = if first == last { first.to_string() } else { format!("{first}..{last}") };
             write!(

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::doubt::accepts;
+use super::landing::BEGINNING;
+use super::ledger::Ledger;
 use super::pages::{End, Halt};
 use super::walk::{Progress, Reached, Walk};
 use super::{Error, Run};
@@ -17,13 +19,16 @@ impl Run<'_> {
     pub(super) fn publish(&self, progress: &mut Progress, date: Date) -> Result<(), Error> {
         let Some(began) = progress.began else { return Ok(()) };
         let interval = progress.interval();
-        let covered = self.ledger().covered_with(interval);
         let last_moment = day_end(date).min(began);
+        let ledger = self.ledger();
+        let covered = ledger.covered_with(interval);
         let vanished = match () {
             () if accepts(self.options.asked.accept_vanished, date) => Vanished::Remove,
-            () if progress.ended_early => Vanished::Keep,
-            () => Vanished::Guard,
+            // Whoever sees less than there is may do so anywhere.
+            () if progress.ended_early || !ledger.doubt.is_none() => Vanished::Keep,
+            () => Vanished::Guard(ledger.exempt),
         };
+        drop(ledger);
         let walked = Walked {
             began,
             whole: covered.covers(day_start(date), last_moment),
@@ -31,6 +36,9 @@ impl Run<'_> {
             vanished,
         };
         let published = progress.stage.publish(date, Origin::Walk(walked))?;
+        if let Vanished::Guard(_) = vanished {
+            self.ledger().exempt += published.exempt;
+        }
         tracing::debug!(
             %date, rows = published.rows, new = published.new, changed = published.changed,
             vanished = published.vanished, "a day was published"
@@ -69,7 +77,8 @@ impl Run<'_> {
             self.visit_the_rest(&mut progress, interval)?;
         }
         self.record_walk(&progress, interval, !matches!(end, End::Broken(_)))?;
-        if !goes_on {
+        // A walk in doubt is not gone on with: what made it so would not come up again.
+        if !goes_on || !self.ledger().doubt.is_none() {
             progress.stage.clear()?;
         }
         match end {
@@ -87,12 +96,15 @@ impl Run<'_> {
         let mut ledger = self.ledger();
         let is_first = ledger.manifest.lake.covered.is_empty();
         let mut lake = ledger.covered_with(interval);
+        if is_first {
+            // Before it is finished: whatever goes on with it is to go no further.
+            lake.first_day = lake.first_day.or(progress.range.since);
+        }
         if is_finished {
             lake.watermark = lake.watermark.max(progress.watermark());
             // Where everything was asked for once, nothing is too old any more.
             lake.first_day = match (lake.first_day, progress.range.since) {
                 (Some(old), Some(new)) => Some(old.min(new)),
-                (None, Some(new)) if is_first => Some(new),
                 (Some(old), None) if !self.options.asked.full => Some(old),
                 _ => None,
             };
@@ -107,6 +119,24 @@ impl Run<'_> {
     fn doubt_the_end(&self, progress: &mut Progress) -> Result<(), Error> {
         let end = progress.oldest().or(progress.span.until).unwrap_or(Timestamp::MAX);
         let mut ledger = self.ledger();
+        ledger.ends = ledger.ends.max(Some(end));
+        progress.ended_early = self.doubt_days_below(end, &mut ledger)?;
+        Ok(())
+    }
+
+    /// Where the list ended for one walk, another of this run may have seen that it goes on.
+    pub(super) fn doubt_the_ends(&self) -> Result<(), Error> {
+        let mut ledger = self.ledger();
+        let Some(end) = ledger.ends.take() else { return Ok(()) };
+        if ledger.oldest.is_some_and(|oldest| oldest < day_start(utc_date(end))) {
+            ledger.manifest.days = self.lake.manifest()?.days;
+            self.doubt_days_below(end, &mut ledger)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the lake holds sessions of days that end before a moment, none of which is said to be gone.
+    fn doubt_days_below(&self, end: Timestamp, ledger: &mut Ledger) -> Result<bool, Error> {
         let below: Vec<(Date, u64)> = ledger
             .manifest
             .days
@@ -115,11 +145,11 @@ impl Run<'_> {
             .filter(|day| !accepts(self.options.asked.accept_vanished, day.date))
             .map(|day| (day.date, day.rows))
             .collect();
-        progress.ended_early = !below.is_empty();
-        for (date, rows) in below {
-            ledger.doubt.below_the_end(date, rows);
+        for (date, rows) in &below {
+            ledger.doubt.below_the_end(*date, *rows);
         }
-        ledger.take_back(self.lake)
+        ledger.take_back(self.lake)?;
+        Ok(!below.is_empty())
     }
 
     /// The days of the stretch on which the walk saw no session: those without a record get one, so that they are not
@@ -129,7 +159,8 @@ impl Run<'_> {
         let oldest = progress.oldest().map(utc_date);
         let first_stored = self.ledger().manifest.days.keys().next().copied();
         let lowest = [oldest, first_stored].into_iter().flatten().min();
-        let Some(mut date) = interval.from.map(utc_date).or(lowest) else { return Ok(()) };
+        let first_asked = interval.from.map(|from| utc_date(from).max(BEGINNING));
+        let Some(mut date) = first_asked.or(lowest) else { return Ok(()) };
         let last = last_day_before(interval.until);
         while date <= last {
             let is_due = match self.lake.day_record(date)? {

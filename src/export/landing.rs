@@ -6,8 +6,10 @@
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
 
+use super::Run;
+use super::limits::becomes_true;
 use super::plan::Span;
-use super::{Error, Run};
+use super::side_by_side::Queue;
 use crate::lake::Seed;
 use crate::persona::{self, Inquiry, Place};
 use crate::range::{DayRange, day_start, utc_date};
@@ -27,7 +29,7 @@ const MARGIN: usize = 100;
 /// Further sessions of the lake that are tried.
 const OTHERS: usize = 5;
 /// How far the order of the list may be from that of time, in milliseconds.
-const DISORDER_MS: i64 = 60_000;
+const DISORDER: SignedDuration = SignedDuration::from_secs(60);
 /// A session of the lake that is newer than the moment by more than this is worth a look for a nearer one.
 const FAR: SignedDuration = SignedDuration::from_hours(24);
 /// The first stretch of time that inquiries are asked for.
@@ -41,26 +43,32 @@ const LATE: SignedDuration = SignedDuration::from_hours(6);
 /// Places by way of the inquiries that are tried.
 const TRIED: usize = 4;
 /// Before this there was no API.
-const BEGINNING: Date = date(2015, 1, 1);
+pub(super) const BEGINNING: Date = date(2015, 1, 1);
 
 impl Run<'_> {
     /// Places from which everything older than a moment can be walked, the best first; none if there is only the top.
-    pub(super) fn landings(&self, until: Timestamp) -> Result<Vec<Landing>, Error> {
+    pub(super) fn landings(&self, until: Timestamp, queue: &Queue) -> Vec<Landing> {
         let days = self.ledger().manifest.days_with_sessions(utc_date(until));
-        let stored = self.lake.seeds(&days, until, MARGIN + OTHERS)?;
+        // What is broken there is for `verify` to tell; there are other places.
+        let stored = self.lake.seeds(&days, until, MARGIN + OTHERS).unwrap_or_else(|error| {
+            tracing::warn!("no place to begin at could be read from the lake: {error}");
+            Vec::new()
+        });
         let is_near = |seed: &Seed| seed.created_ms < (until.as_millisecond() + FAR.as_millis() as i64);
         let near = stored.first().is_some_and(is_near);
         let of_lake = stored_landing(&stored);
         if near {
-            return Ok(of_lake.into_iter().collect());
+            return of_lake.into_iter().collect();
         }
-        let mut landings = self.inquired(until)?;
+        let mut landings = self.inquired(until, queue);
         landings.extend(of_lake);
-        Ok(landings)
+        landings
     }
 
-    /// Places by way of the inquiries that were created at a moment or shortly after it.
-    pub(super) fn inquired(&self, moment: Timestamp) -> Result<Vec<Landing>, Error> {
+    /// Places by way of the inquiries that were created shortly after a moment: everything older can be walked from
+    /// each of them.
+    pub(super) fn inquired(&self, moment: Timestamp, queue: &Queue) -> Vec<Landing> {
+        let moment = moment.saturating_add(DISORDER).unwrap_or(Timestamp::MAX);
         let now = self.client.server_time().unwrap_or_else(Timestamp::now);
         let mut found = Vec::new();
         let mut look = FIRST_LOOK;
@@ -69,7 +77,7 @@ impl Run<'_> {
             if end <= moment {
                 break;
             }
-            let Some(inquiries) = self.ask_inquiries(moment, end)? else { break };
+            let Some(inquiries) = self.ask_inquiries(moment, end, queue) else { break };
             let (is_empty, more) = (inquiries.found.is_empty(), inquiries.more);
             if !is_empty {
                 found = inquiries.found;
@@ -83,22 +91,22 @@ impl Run<'_> {
                 break;
             }
         }
-        Ok(inquired_landings(found))
+        inquired_landings(found)
     }
 
     /// The days of a stretch on which there may be sessions, as far as the inquiries tell.
-    pub(super) fn days_below(&self, span: Span, oldest: Timestamp) -> Result<Option<DayRange>, Error> {
+    pub(super) fn days_below(&self, span: Span, oldest: Timestamp, queue: &Queue) -> Option<DayRange> {
         let (first, last) = span.days();
         let first = match first {
             Some(first) => Some(first),
-            None => self.bottom(oldest)?,
+            None => self.bottom(oldest, queue),
         };
         let last = last.unwrap_or_else(|| utc_date(oldest));
-        Ok(first.and_then(|first| DayRange::new(first, last).ok()))
+        first.and_then(|first| DayRange::new(first, last).ok())
     }
 
     /// The day before which there are hardly any sessions, by the inquiries; none if that is not to be had.
-    fn bottom(&self, known: Timestamp) -> Result<Option<Date>, Error> {
+    fn bottom(&self, known: Timestamp, queue: &Queue) -> Option<Date> {
         let beginning = day_start(BEGINNING);
         let (mut with, mut without) = (known, beginning);
         let mut step = SignedDuration::from_hours(24 * 30);
@@ -110,9 +118,9 @@ impl Run<'_> {
             if with.duration_since(without) < SignedDuration::from_hours(48) {
                 break;
             }
-            let Some(inquiries) = self.ask_inquiries(beginning, moment)? else { return Ok(None) };
+            let inquiries = self.ask_inquiries(beginning, moment, queue)?;
             match inquiries.found.last() {
-                Some(oldest) if !inquiries.more => return Ok(Some(utc_date(oldest.created))),
+                Some(oldest) if !inquiries.more => return Some(utc_date(oldest.created)),
                 Some(oldest) => {
                     with = oldest.created;
                     step = step.saturating_mul(4);
@@ -120,24 +128,46 @@ impl Run<'_> {
                 None => without = moment,
             }
         }
-        Ok(Some(utc_date(without)))
+        Some(utc_date(without))
     }
 
-    /// Inquiries of a stretch of time; none where the API does not show them to this key, which is said once.
-    fn ask_inquiries(&self, from: Timestamp, until: Timestamp) -> Result<Option<persona::Inquiries>, Error> {
+    /// Inquiries of a stretch of time; none where the API does not show them to this key, which is said once, and none
+    /// where the walk is to end.
+    fn ask_inquiries(&self, from: Timestamp, until: Timestamp, queue: &Queue) -> Option<persona::Inquiries> {
         if self.ledger().has_no_inquiries {
-            return Ok(None);
+            return None;
         }
-        match self.runtime.block_on(self.client.inquiries(from, until)) {
-            Ok(inquiries) => Ok(Some(inquiries)),
+        let asked = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                _stop = self.options.limits.reached() => None,
+                () = becomes_true(Some(queue.halted())) => None,
+                asked = self.client.inquiries(from, until) => Some(asked),
+            }
+        })?;
+        match asked {
+            Ok(inquiries) => Some(inquiries),
+            // Told by the page that cannot be asked for either.
+            Err(persona::Error::Spent) => None,
             Err(error) => {
                 self.ledger().has_no_inquiries = true;
-                tracing::info!(
-                    "the inquiries, which lead to sessions of a given time, cannot be had: {error}"
+                tracing::warn!(
+                    "days cannot be reached by way of the inquiries, so more pages are walked to find them: {}",
+                    without_inquiries(&error)
                 );
-                Ok(None)
+                None
             }
         }
+    }
+}
+
+/// Why the inquiries are not to be had, and what to do about it.
+fn without_inquiries(error: &persona::Error) -> String {
+    match error {
+        persona::Error::Refused { status: 403, .. } => {
+            "the key may not read inquiries; only their times and session ids would be asked for".to_owned()
+        }
+        error => error.to_string(),
     }
 }
 
@@ -147,7 +177,7 @@ fn stored_landing(stored: &[Seed]) -> Option<Landing> {
     let seeds = beyond.iter().chain(margin.iter().rev()).take(OTHERS + 1);
     let newest = seeds.clone().map(|seed| seed.created_ms).max()?;
     let place = Place::below(seeds.map(|seed| seed.session_id.clone()))?;
-    Some(Landing { place, begins_below: newest + DISORDER_MS })
+    Some(Landing { place, begins_below: newest + DISORDER.as_millis() as i64 })
 }
 
 /// Below the sessions of the oldest inquiries; first of those that have but one, as it was created with its inquiry.

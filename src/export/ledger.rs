@@ -23,6 +23,12 @@ pub(super) struct Ledger {
     pub(super) doubt: Doubt,
     /// The lake's record when the run began, to go back to where walks are doubtful.
     before: LakeRecord,
+    /// Rows that went without a person's word from days that lacked more than their share.
+    pub(super) exempt: u64,
+    /// The oldest session that any walk has seen.
+    pub(super) oldest: Option<Timestamp>,
+    /// Where the API's list ended, the newest of these moments if it did so in several walks.
+    pub(super) ends: Option<Timestamp>,
     /// What the run settled, to be taken back then.
     settled: BTreeMap<Date, Settled>,
     /// Whether the inquiries cannot be asked for.
@@ -40,6 +46,9 @@ impl Ledger {
             counts: RunCounts::default(),
             quarantine: Quarantine::default(),
             doubt: Doubt::default(),
+            exempt: 0,
+            oldest: None,
+            ends: None,
             settled: BTreeMap::new(),
             has_no_inquiries: false,
             late: BTreeMap::new(),
@@ -89,7 +98,9 @@ impl Ledger {
         published: &Published,
     ) -> Result<(), Error> {
         self.counts.published(published);
-        self.settled.insert(date, published.settled);
+        let settled = self.settled.entry(date).or_default();
+        settled.complete |= published.settled.complete;
+        settled.sealed |= published.settled.sealed;
         let age = self.before.watermark.map(|mark| days_behind(mark, date));
         if let Some(age) = age.filter(|age| *age > i64::from(options.asked.look_back_days)) {
             let changed = published.changed + published.vanished;

@@ -4,8 +4,6 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use crate::persona::Client;
-
 /// Why an export stopped before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Stop {
@@ -40,12 +38,9 @@ impl Limits {
         self.asked.as_ref().is_some_and(|asked| *asked.borrow())
     }
 
-    /// Comes back when one of them is reached, be it in the middle of a wait. Requests are counted before a page is
-    /// asked for.
-    pub(super) async fn reached(&self, client: &Client) -> Stop {
-        if self.max_requests.is_some_and(|most| client.counters().requests() >= most) {
-            return Stop::Requests;
-        }
+    /// Comes back when one of them is reached, be it in the middle of a wait; the number of requests is the client's
+    /// to keep.
+    pub(super) async fn reached(&self) -> Stop {
         let deadline = async {
             match self.deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline.into()).await,

@@ -67,6 +67,15 @@ impl Halt {
     }
 }
 
+impl From<persona::Error> for Halt {
+    fn from(error: persona::Error) -> Self {
+        match error {
+            persona::Error::Spent => Self::Stopped(Stop::Requests),
+            error => Self::Api(error),
+        }
+    }
+}
+
 impl From<Halt> for Incomplete {
     fn from(halt: Halt) -> Self {
         match halt {
@@ -106,9 +115,9 @@ pub(super) async fn send_pages(
         };
         let page = tokio::select! {
             biased;
-            stop = limits.reached(&client) => Err(Halt::Stopped(stop)),
+            stop = limits.reached() => Err(Halt::Stopped(stop)),
             () = becomes_true(Some(halted.clone())) => Err(Halt::Stopped(Stop::Another)),
-            page = next => page.map_err(Halt::Api),
+            page = next => page.map_err(Halt::from),
         };
         let page = match page {
             Ok(Some(page)) => page,

@@ -38,7 +38,7 @@ impl Piece {
     }
 
     pub(super) fn resumed(left: Checkpoint) -> Self {
-        Self { span: left.span, left: Some(Box::new(left)), may_be_large: false, is_deferred: false }
+        Self { span: left.span, left: Some(Box::new(left)), may_be_large: true, is_deferred: false }
     }
 }
 
@@ -79,13 +79,12 @@ impl Queue {
             if state.ended.is_some() || (state.waiting.is_empty() && state.active == 0) {
                 return None;
             }
-            let is_due = |piece: &Piece, active| !piece.is_deferred || active == 0;
+            let is_due = |piece: &Piece| !piece.is_deferred || state.active == 0;
             if state.active < state.allowed
-                && let Some(piece) = state.waiting.front()
-                && is_due(piece, state.active)
+                && let Some(due) = state.waiting.iter().position(is_due)
             {
                 state.active += 1;
-                return state.waiting.pop_front();
+                return state.waiting.remove(due);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -191,7 +190,7 @@ impl Run<'_> {
             if piece.is_deferred {
                 self.ledger().manifest.days = self.lake.manifest()?.days;
             }
-            for landing in self.landings(until)? {
+            for landing in self.landings(until, queue) {
                 match self.walk(&piece, Start::At(landing), queue) {
                     Ok(Walk::Astray) => {}
                     // The API does not know the session any more.
@@ -210,18 +209,18 @@ impl Run<'_> {
 
     /// Leaves what lies below the walk's present day to others, in pieces, as far as that is worth while.
     pub(super) fn share(&self, progress: &mut Progress, queue: &Queue) -> Result<(), Error> {
-        let Some((newest, oldest)) = progress.seen() else { return Ok(()) };
+        let Some((oldest, a_day)) = progress.oldest().zip(progress.rows_a_day()) else { return Ok(()) };
         // A walk from above its stretch may not have come down to it yet.
         let until = progress.span.until.into_iter().chain([day_start(utc_date(oldest))]).min();
         let rest = Span { from: progress.span.from, until };
-        let Some(days) = self.days_below(rest, oldest)? else { return Ok(()) };
-        let seconds = newest.duration_since(oldest).as_secs().max(1);
-        let a_day = progress.rows.saturating_mul(86_400) / seconds.unsigned_abs();
+        let Some(days) = self.days_below(rest, oldest, queue) else { return Ok(()) };
         let segments = self.segments();
         let mut pieces = cut(rest, days, segments, self.options.piece_pages, |_| a_day).into_iter();
         let Some(first) = pieces.next().filter(|_| pieces.len() > 0) else { return Ok(()) };
         tracing::info!(pieces = pieces.len() + 1, segments, "the rest is walked side by side");
         progress.narrow(Span { from: first.from, ..progress.span });
+        // One that went on from an earlier checkpoint would walk what the others do.
+        self.checkpoint(progress)?;
         queue.add(pieces.map(|span| Piece::new(span, false)), segments);
         Ok(())
     }

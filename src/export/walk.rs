@@ -25,8 +25,6 @@ const UNSAVED_PAGES: usize = 50;
 const CHECKPOINT_PAGES: u64 = 25;
 /// … or so often.
 const CHECKPOINT_TIME: Duration = Duration::from_secs(10);
-/// How often a walk finds its way by the inquiries, after the API did not know any of the sessions that it stood at.
-const SEARCHES: u32 = 5;
 
 /// Where a walk begins.
 pub(super) enum Start {
@@ -58,11 +56,13 @@ pub(super) struct Progress {
     begins_below: Option<i64>,
     newest_ms: Option<i64>,
     oldest_ms: Option<i64>,
-    /// Rows since it began or went on.
-    pub(super) rows: u64,
+    /// Rows since it began or went on, and the newest `created_at` then.
+    rows: u64,
+    rows_from_ms: Option<i64>,
     pages_since: u64,
     saved: Instant,
-    searches: u32,
+    /// Places that were tried after the API knew none of the sessions that it stood at.
+    searches: usize,
     /// How far down it came in the end; none while it is under way.
     pub(super) reached: Option<Reached>,
     /// Whether the list ended above sessions that the lake holds.
@@ -95,7 +95,7 @@ impl Run<'_> {
                     self.share(&mut progress, queue)?;
                 }
                 End::Broken(Halt::Api(error @ persona::Error::Rejected { status: 400 | 404, .. })) => {
-                    let Some(place) = self.found_again(&mut progress)? else {
+                    let Some(place) = self.found_again(&mut progress, queue) else {
                         return self.finish(progress, End::Broken(Halt::Api(error)));
                     };
                     progress.place = Some(place);
@@ -119,6 +119,7 @@ impl Run<'_> {
             newest_ms: None,
             oldest_ms: None,
             rows: 0,
+            rows_from_ms: None,
             pages_since: 0,
             saved: Instant::now(),
             searches: 0,
@@ -146,7 +147,7 @@ impl Run<'_> {
     fn run_pipeline(&self, progress: &mut Progress, may_be_large: bool, queue: &Queue) -> Result<End, Error> {
         let (page_sender, pages) = mpsc::channel(PAGES_AHEAD);
         let (chunk_sender, chunks) = sync_channel(CHUNKS_AHEAD);
-        let unsaved = Arc::new(Semaphore::new(UNSAVED_PAGES));
+        let unsaved = Arc::new(Semaphore::new(UNSAVED_PAGES.saturating_sub(progress.pages_since as usize)));
         let sending = Sending {
             client: Arc::clone(self.client),
             limits: self.options.limits.clone(),
@@ -165,6 +166,10 @@ impl Run<'_> {
             let decoder = Decoder::new(Arc::clone(&self.options.privacy));
             let decode = scope.spawn(move || decode_pages(decoder, pages, bounds, &chunk_sender));
             let written = self.write_chunks(progress, chunks, &unsaved);
+            if written.is_err() {
+                // Else the decoder would wait for pages, and these for a checkpoint.
+                network.abort();
+            }
             let decoded = decode.join().map_err(|_panic| Error::Stopped("decoder"))?;
             // A write that failed ends the decoder too; its own error is the one to tell.
             written.and(decoded)
@@ -191,8 +196,9 @@ impl Run<'_> {
                 }
             }
             if progress.pages_since >= CHECKPOINT_PAGES || progress.saved.elapsed() >= CHECKPOINT_TIME {
-                unsaved.add_permits(progress.pages_since as usize);
+                let saved = progress.pages_since;
                 self.checkpoint(progress)?;
+                unsaved.add_permits(saved as usize);
             }
         }
         Ok(())
@@ -204,11 +210,14 @@ impl Run<'_> {
         progress.stage.append(&chunk.decoded)?;
         progress.place = chunk.next;
         progress.pages_since += chunk.pages;
+        progress.searches = 0;
         progress.rows += chunk.decoded.batch.num_rows() as u64;
         progress.newest_ms = progress.newest_ms.max(chunk.newest_ms);
         progress.oldest_ms = [progress.oldest_ms, chunk.oldest_ms].into_iter().flatten().min();
+        progress.rows_from_ms = progress.rows_from_ms.or(chunk.newest_ms);
         // Not before: what is staged may go to the disk, and the other walks are not to wait for that.
         let mut ledger = self.ledger();
+        ledger.oldest = [ledger.oldest, progress.oldest()].into_iter().flatten().min();
         ledger.counts.pages += chunk.pages;
         ledger.counts.seen(&chunk.decoded);
         ledger.quarantine.take_in(chunk.decoded.quarantined);
@@ -226,6 +235,10 @@ impl Run<'_> {
     pub(super) fn checkpoint(&self, progress: &mut Progress) -> Result<(), Error> {
         progress.pages_since = 0;
         progress.saved = Instant::now();
+        if !self.ledger().doubt.is_none() {
+            // A walk that went on from here would not come upon what is doubtful.
+            return Ok(());
+        }
         let (Some(place), Some(began)) = (&progress.place, progress.began) else { return Ok(()) };
         let checkpoint = Checkpoint {
             version: checkpoint::VERSION,
@@ -245,12 +258,10 @@ impl Run<'_> {
 
     /// Where to go on after the API knew none of the sessions that the walk stood at: somewhat above, so that what was
     /// seen last comes again and nothing is passed over.
-    fn found_again(&self, progress: &mut Progress) -> Result<Option<Place>, Error> {
-        let Some(oldest) = progress.oldest().filter(|_| progress.searches < SEARCHES) else {
-            return Ok(None);
-        };
+    fn found_again(&self, progress: &mut Progress, queue: &Queue) -> Option<Place> {
+        let tried = progress.searches;
         progress.searches += 1;
-        Ok(self.inquired(oldest)?.into_iter().next().map(|landing| landing.place))
+        self.inquired(progress.oldest()?, queue).into_iter().nth(tried).map(|landing| landing.place)
     }
 }
 
@@ -270,6 +281,12 @@ impl Progress {
 
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         Timestamp::from_millisecond(self.oldest_ms?).ok()
+    }
+
+    /// How many sessions a day has, by those that came in since it began or went on.
+    pub(super) fn rows_a_day(&self) -> Option<u64> {
+        let ms = self.rows_from_ms?.saturating_sub(self.oldest_ms?).max(1_000);
+        Some(self.rows.saturating_mul(86_400_000) / ms.unsigned_abs())
     }
 
     /// The newest `created_at`, as far as the server's clock makes it credible.

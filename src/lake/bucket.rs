@@ -24,7 +24,7 @@ const TIMEOUT: &str = "2m";
 
 /// The store of a bucket, all keys below the URL's path.
 pub(super) fn connect(location: &str) -> Result<Arc<dyn ObjectStore>, Error> {
-    let scheme = location.split("://").next().unwrap_or_default();
+    let scheme = location.split(':').next().unwrap_or_default();
     // What may hold a secret is not repeated.
     let unusable = |reason: String| Error::Location { lake: format!("{scheme}://…"), reason };
     let url = Url::parse(location).map_err(|error| unusable(error.to_string()))?;
@@ -32,6 +32,9 @@ pub(super) fn connect(location: &str) -> Result<Arc<dyn ObjectStore>, Error> {
         return Err(unusable(
             "its URL has more than a bucket and a path; credentials belong into the environment".to_owned(),
         ));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(unusable(format!("its URL names no bucket, as {scheme}://bucket/lake does")));
     }
     let unsupported = || Error::Unsupported { scheme: scheme.to_owned() };
     let (kind, prefix) = ObjectStoreScheme::parse(&url).map_err(|_| unsupported())?;

@@ -44,22 +44,32 @@ impl Walked {
 pub enum Vanished {
     /// They stay.
     Keep,
-    /// Few rows go. Many stay, and so do values: the key may see less than it did.
-    Guard,
+    /// Few rows go. Many stay, and so do values: the key may see less than it did. So many went before in the same run
+    /// of days that lacked more than their share (see [`Published::exempt`](super::Published::exempt)).
+    Guard(u64),
     /// They go, however many.
     Remove,
 }
 
 /// The share of a day's stored rows above which a guarded walk removes none …
 const GUARDED_SHARE: f64 = 0.05;
-/// … unless it is no more rows than this.
+/// … unless it is no more rows than this, with those of the run's other days above that share.
 const GUARDED_ROWS: u64 = 20;
+
+/// Whether rows are no more than the share of a day's stored rows that goes unasked.
+pub(super) fn is_small_share(rows: u64, stored: u64) -> bool {
+    rows as f64 <= stored as f64 * GUARDED_SHARE
+}
 
 impl Vanished {
     /// Whether so many of a day's stored rows may go.
     pub(super) fn removes(self, missing: u64, stored: u64) -> bool {
-        let is_few = missing <= GUARDED_ROWS || missing as f64 <= stored as f64 * GUARDED_SHARE;
-        missing > 0 && (self == Self::Remove || self == Self::Guard && is_few)
+        let is_allowed = match self {
+            Self::Keep => false,
+            Self::Remove => true,
+            Self::Guard(before) => is_small_share(missing, stored) || before + missing <= GUARDED_ROWS,
+        };
+        missing > 0 && is_allowed
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::day_file::Written;
-use super::facts::{Origin, Vanished, Walked, empty_day};
+use super::facts::{Origin, Vanished, Walked, empty_day, is_small_share};
 use super::forgotten::Forgotten;
 use super::journal::Intent;
 use super::manifest::DayRecord;
@@ -30,6 +30,8 @@ pub struct Published {
     pub changed: u64,
     /// Rows that it had and that the API does not list any more: they are gone.
     pub vanished: u64,
+    /// As many of these as went from a day that lacked more than the share that goes unasked: few in number.
+    pub exempt: u64,
     /// As many that were kept: so many do not go unasked.
     pub missed: u64,
     /// Columns whose stored values were kept, as not one row that came in had the attribute at all.
@@ -142,8 +144,12 @@ impl Publication<'_> {
         let mut written = self.write_merged(staged, existing, old.as_ref(), &withheld, false)?;
         let tally = written.as_ref().map_or_else(Tally::default, |(_, tally)| *tally);
         published.missed = tally.missing;
-        if walked.vanished.removes(published.missed, tally.stored()) {
+        // Where attributes are hidden from the key, sessions may be too.
+        if tally.withheld == 0 && walked.vanished.removes(published.missed, tally.stored()) {
             published.vanished = std::mem::take(&mut published.missed);
+            if !is_small_share(published.vanished, tally.stored()) {
+                published.exempt = published.vanished;
+            }
             written.map_or(Ok(()), |(kept, _)| lake.discard(kept.file))?;
             let existing;
             (existing, seen) = lake.open_day(date)?.unzip();

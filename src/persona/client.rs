@@ -105,6 +105,8 @@ pub struct Client {
     heard: Notify,
     limits_asked: OnceCell<()>,
     counters: Arc<Counters>,
+    /// Requests that may be sent in all.
+    most: AtomicU64,
 }
 
 /// An answer with status 200.
@@ -150,12 +152,18 @@ impl Client {
             heard: Notify::new(),
             limits_asked: OnceCell::new(),
             counters: Arc::default(),
+            most: AtomicU64::new(u64::MAX),
         })
     }
 
     /// What was spent so far; shared, so that a progress bar can watch it.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
+    }
+
+    /// Sends no more requests than this in all, retries and all else included: then asking is [`Error::Spent`].
+    pub fn send_at_most(&self, requests: u64) {
+        self.most.store(requests, Ordering::Relaxed);
     }
 
     /// The server's clock at the last answer; none before the first.
@@ -178,7 +186,10 @@ impl Client {
     /// Waits until the pace lets it, sends one request and reads its answer.
     async fn get(&self, url: &Url) -> Result<Answer, FailedAttempt> {
         let flight = self.depart().await;
-        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        if self.counters.requests.fetch_add(1, Ordering::Relaxed) >= self.most.load(Ordering::Relaxed) {
+            self.counters.requests.fetch_sub(1, Ordering::Relaxed);
+            return Err(FailedAttempt { failure: Failure::Spent, error: Attempt::Spent });
+        }
         let sent = Instant::now();
         let response =
             self.http.get(url.clone()).send().await.map_err(|e| broken("the connection failed", e))?;

@@ -75,6 +75,9 @@ pub enum Error {
         #[source]
         last: Attempt,
     },
+    /// The client has sent as many requests as it may.
+    #[error("as many requests were sent as this run may send")]
+    Spent,
     /// The cursors go in a circle.
     #[error(
         "the API's cursors go in a circle: {cursor} was already followed, and nothing older came since; what was fetched is kept"
@@ -105,6 +108,9 @@ pub enum Attempt {
         /// The client's error. Not a source: its own sentence says no more than that something failed.
         cause: reqwest::Error,
     },
+    /// None was made: as many requests were sent as may be.
+    #[error("no request is left")]
+    Spent,
     /// The body is larger than any page can be.
     #[error("a body of more than {limit} bytes")]
     TooLarge {

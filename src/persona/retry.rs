@@ -52,6 +52,8 @@ pub enum Failure {
     },
     /// A connection or its answer broke, or the body is no page.
     Broken,
+    /// No request is left.
+    Spent,
 }
 
 /// How often and how long one page has failed, this failure included.
@@ -76,6 +78,8 @@ pub enum Verdict {
     Rejected,
     /// The quota is used up.
     Quota,
+    /// No request is left.
+    Spent,
     /// This address never answered as the API does.
     Unreachable,
     /// Too many failures, or for too long.
@@ -90,6 +94,7 @@ pub fn decide(policy: &Policy, failure: Failure, trouble: Trouble, roll: f64) ->
         Failure::Status { code: 408 | 429, hint, .. } => hint,
         Failure::Status { code, hint, .. } if code >= 500 => hint,
         Failure::Status { .. } => return Verdict::Rejected,
+        Failure::Spent => return Verdict::Spent,
         Failure::Broken if !trouble.known_good && trouble.failures >= policy.max_first_contact => {
             return Verdict::Unreachable;
         }

@@ -1,6 +1,5 @@
 //! `fetch --dry-run`: what would be walked, and what that costs.
 
-use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use crate::cli::api::ApiArgs;
@@ -17,13 +16,14 @@ pub(super) fn run(
     console: &Console,
 ) -> anyhow::Result<Exit> {
     let client = api.client()?;
-    let forecast = match Lake::open(location, runtime) {
-        Ok(lake) => Some(forecast(&lake, asked, Timestamp::now())?),
+    let lake = match Lake::open(location, runtime) {
+        Ok(lake) => Some(lake),
         // The first fetch would make it.
         Err(lake::Error::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
     let probe = runtime.block_on(client.probe())?;
+    let forecast = lake.map(|lake| forecast(&lake, asked, probe.server_time)).transpose()?;
     console.say(&told(forecast.as_ref(), asked.range, probe.pace));
     Ok(Exit::Done)
 }
@@ -40,8 +40,12 @@ fn told(forecast: Option<&Forecast>, range: Range, pace: f64) -> String {
         );
     };
     if forecast.stretches.is_empty() {
-        return "would ask for nothing: these days were walked and sealed; --full walks them again"
-            .to_owned();
+        let nothing = if forecast.resumes {
+            "would go on with the interrupted run, and then ask for nothing"
+        } else {
+            "would ask for nothing: these days were walked and sealed; --full walks them again"
+        };
+        return nothing.to_owned();
     }
     let resumes = if forecast.resumes { "would go on with the interrupted run, then " } else { "would " };
     let days = forecast.stretches.iter().map(|(first, last)| match (first, last) {

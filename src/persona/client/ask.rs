@@ -108,6 +108,7 @@ impl Client {
                     let host = self.base_url.host();
                     return Err(Error::Unreachable { host, attempts: failures, last: attempt.error });
                 }
+                Verdict::Spent => return Err(Error::Spent),
                 Verdict::Refused | Verdict::Rejected | Verdict::Quota => {
                     return Err(self.final_error(attempt.error, what()));
                 }
