@@ -181,7 +181,7 @@ fn a_day_file_that_cannot_be_read_keeps_no_hole_open() {
     std::fs::write(home.lake().day_file("2026-10-30"), "no day file").unwrap();
     home.fetch(&api).succeeds().says(&["no place to begin at could be read from the lake", "2026-10-30"]);
     let dates = home.lake().dates();
-    assert!(dates.contains(&"2026-10-27".to_owned()), "{dates:?}");
+    assert!(dates.iter().any(|date| date == "2026-10-27"), "{dates:?}");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn walks_side_by_side_send_no_request_more_than_is_allowed_retries_included() {
         let summary = export::export(RUNTIME.handle(), &client(&api, 50), &lake, &options, &Nobody).unwrap();
         assert_eq!(summary.record.requests, most, "{summary:?}");
         assert!(matches!(summary.incomplete, Some(Incomplete::Stopped(_))), "{summary:?}");
-        assert!(api.stats().total() as u64 <= most, "{:?}", api.stats());
+        assert!(api.stats().total() <= most, "{:?}", api.stats());
     }
 }
 
