@@ -144,7 +144,8 @@ proptest! {
             let walk = Origin::Walk(Walked { began: at, whole: true, alone: true, vanished });
             let origin = round.imported.map_or(walk, |_| Origin::Import(at));
             for date in stage.days() {
-                let published = Published { settled: Settled::default(), exempt: 0, ..stage.publish(date, origin).unwrap() };
+                let published = stage.publish(date, origin).unwrap();
+                let published = Published { settled: Settled::default(), exempt: 0, ..published };
                 prop_assert_eq!(Some(published), expected.remove(date.to_string().as_str()), "{}", date);
             }
             prop_assert_eq!(expected.len(), 0);

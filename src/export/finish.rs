@@ -25,7 +25,7 @@ impl Run<'_> {
         let vanished = match () {
             () if accepts(self.options.asked.accept_vanished, date) => Vanished::Remove,
             // Whoever sees less than there is may do so anywhere.
-            () if progress.ended_early || !ledger.doubt.is_none() => Vanished::Keep,
+            () if !ledger.doubt.is_none() => Vanished::Keep,
             () => Vanished::Guard(ledger.exempt),
         };
         drop(ledger);
@@ -36,9 +36,6 @@ impl Run<'_> {
             vanished,
         };
         let published = progress.stage.publish(date, Origin::Walk(walked))?;
-        if let Vanished::Guard(_) = vanished {
-            self.ledger().exempt += published.exempt;
-        }
         tracing::debug!(
             %date, rows = published.rows, new = published.new, changed = published.changed,
             vanished = published.vanished, "a day was published"
@@ -56,11 +53,9 @@ impl Run<'_> {
                 _ => Ok(Walk::Done),
             };
         };
-        if matches!(end, End::Bottom) {
-            self.doubt_the_end(&mut progress)?;
-        }
+        let ended_early = matches!(end, End::Bottom) && self.doubt_the_end(&progress)?;
         progress.reached = match &end {
-            End::Bottom if !progress.ended_early => Some(Reached::Bottom),
+            End::Bottom if !ended_early => Some(Reached::Bottom),
             End::Enough => progress.span.from.map(Reached::Moment),
             _ => None,
         };
@@ -114,14 +109,13 @@ impl Run<'_> {
         ledger.walked(self.lake, lake)
     }
 
-    /// The list ended. Where the lake holds days below its end that a walk went over before, the key may not see them
+    /// The list ended. Whether the lake holds days below its end that a walk went over before: the key may not see them
     /// any more.
-    fn doubt_the_end(&self, progress: &mut Progress) -> Result<(), Error> {
+    fn doubt_the_end(&self, progress: &Progress) -> Result<bool, Error> {
         let end = progress.oldest().or(progress.span.until).unwrap_or(Timestamp::MAX);
         let mut ledger = self.ledger();
         ledger.ends = ledger.ends.max(Some(end));
-        progress.ended_early = self.doubt_days_below(end, &mut ledger)?;
-        Ok(())
+        self.doubt_days_below(end, &mut ledger)
     }
 
     /// Where the list ended for one walk, another of this run may have seen that it goes on.

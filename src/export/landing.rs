@@ -28,7 +28,7 @@ pub(super) struct Landing {
 const MARGIN: usize = 100;
 /// Further sessions of the lake that are tried.
 const OTHERS: usize = 5;
-/// How far the order of the list may be from that of time, in milliseconds.
+/// How far the order of the list may be from that of time.
 const DISORDER: SignedDuration = SignedDuration::from_secs(60);
 /// A session of the lake that is newer than the moment by more than this is worth a look for a nearer one.
 const FAR: SignedDuration = SignedDuration::from_hours(24);

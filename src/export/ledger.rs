@@ -98,6 +98,7 @@ impl Ledger {
         published: &Published,
     ) -> Result<(), Error> {
         self.counts.published(published);
+        self.exempt += published.exempt;
         let settled = self.settled.entry(date).or_default();
         settled.complete |= published.settled.complete;
         settled.sealed |= published.settled.sealed;

@@ -65,8 +65,6 @@ pub(super) struct Progress {
     searches: usize,
     /// How far down it came in the end; none while it is under way.
     pub(super) reached: Option<Reached>,
-    /// Whether the list ended above sessions that the lake holds.
-    pub(super) ended_early: bool,
 }
 
 /// How far down a finished walk came.
@@ -124,7 +122,6 @@ impl Run<'_> {
             saved: Instant::now(),
             searches: 0,
             reached: None,
-            ended_early: false,
         };
         match start {
             Start::Top => new(Stage::new(lake, run_id, &self.new_folder(), days)),

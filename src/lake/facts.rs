@@ -56,20 +56,24 @@ const GUARDED_SHARE: f64 = 0.05;
 /// … unless it is no more rows than this, with those of the run's other days above that share.
 const GUARDED_ROWS: u64 = 20;
 
-/// Whether rows are no more than the share of a day's stored rows that goes unasked.
-pub(super) fn is_small_share(rows: u64, stored: u64) -> bool {
-    rows as f64 <= stored as f64 * GUARDED_SHARE
-}
-
 impl Vanished {
     /// Whether so many of a day's stored rows may go.
     pub(super) fn removes(self, missing: u64, stored: u64) -> bool {
         let is_allowed = match self {
             Self::Keep => false,
             Self::Remove => true,
-            Self::Guard(before) => is_small_share(missing, stored) || before + missing <= GUARDED_ROWS,
+            Self::Guard(before) => match self.exempt(missing, stored) {
+                0 => true,
+                exempt => before + exempt <= GUARDED_ROWS,
+            },
         };
         missing > 0 && is_allowed
+    }
+
+    /// How many of a day's rows go for being few in number, as they are more than its share.
+    pub(super) fn exempt(self, missing: u64, stored: u64) -> u64 {
+        let is_exempt = matches!(self, Self::Guard(_)) && missing as f64 > stored as f64 * GUARDED_SHARE;
+        if is_exempt { missing } else { 0 }
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::day_file::Written;
-use super::facts::{Origin, Vanished, Walked, empty_day, is_small_share};
+use super::facts::{Origin, Vanished, Walked, empty_day};
 use super::forgotten::Forgotten;
 use super::journal::Intent;
 use super::manifest::DayRecord;
@@ -146,10 +146,8 @@ impl Publication<'_> {
         published.missed = tally.missing;
         // Where attributes are hidden from the key, sessions may be too.
         if tally.withheld == 0 && walked.vanished.removes(published.missed, tally.stored()) {
+            published.exempt = walked.vanished.exempt(published.missed, tally.stored());
             published.vanished = std::mem::take(&mut published.missed);
-            if !is_small_share(published.vanished, tally.stored()) {
-                published.exempt = published.vanished;
-            }
             written.map_or(Ok(()), |(kept, _)| lake.discard(kept.file))?;
             let existing;
             (existing, seen) = lake.open_day(date)?.unzip();

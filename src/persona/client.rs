@@ -186,10 +186,12 @@ impl Client {
     /// Waits until the pace lets it, sends one request and reads its answer.
     async fn get(&self, url: &Url) -> Result<Answer, FailedAttempt> {
         let flight = self.depart().await;
-        if self.counters.requests.fetch_add(1, Ordering::Relaxed) >= self.most.load(Ordering::Relaxed) {
-            self.counters.requests.fetch_sub(1, Ordering::Relaxed);
-            return Err(FailedAttempt { failure: Failure::Spent, error: Attempt::Spent });
-        }
+        let most = self.most.load(Ordering::Relaxed);
+        let one_more = |sent| (sent < most).then_some(sent + 1);
+        self.counters
+            .requests
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .map_err(|_all_sent| FailedAttempt { failure: Failure::Spent, error: Attempt::Spent })?;
         let sent = Instant::now();
         let response =
             self.http.get(url.clone()).send().await.map_err(|e| broken("the connection failed", e))?;
