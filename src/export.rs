@@ -170,7 +170,6 @@ pub fn export(
     watch: &dyn Watch,
 ) -> Result<Summary, Error> {
     let _lock = lake.lock_within(&options.run_id, options.wait_lock, &|| options.limits.is_asked())?;
-    lake.settle_intents()?;
     let mut manifest = lake.manifest()?;
     lake.agree_on_privacy(&mut manifest, options.privacy.mode())?;
     let range = options.asked.range.within(&manifest.lake, options.asked.full);
@@ -190,6 +189,8 @@ pub fn export(
         client.send_at_most(most);
     }
     let ended = run.walk_all();
+    let doubted = run.doubt_the_ends();
+    let ended = ended.and_then(|incomplete| doubted.map(|()| incomplete));
     let doubt = std::mem::take(&mut run.ledger().doubt);
     let incomplete = match ended {
         // What a person must decide comes first: to run again would not help.
@@ -268,9 +269,7 @@ impl Run<'_> {
             self.runtime.block_on(self.client.learn_limits());
         }
         let pieces = spans.into_iter().flat_map(|span| self.pieces(span, &manifest)).collect();
-        let incomplete = self.walk_pieces(pieces)?;
-        self.doubt_the_ends()?;
-        Ok(incomplete)
+        self.walk_pieces(pieces)
     }
 
     /// A stretch in pieces, where its size can be told from the lake's records; else as one whose size is to be seen.

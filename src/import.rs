@@ -111,7 +111,6 @@ pub enum Error {
 pub fn import(lake: &Lake, options: &ImportOptions, watch: &dyn Watch) -> Result<Summary, Error> {
     let ImportOptions { run_id, inputs, privacy, wait_lock, threads, settings } = options;
     let _lock = lake.lock_within(run_id, *wait_lock, &|| false)?;
-    lake.settle_intents()?;
     lake.clear_abandoned()?;
     let began_at = Timestamp::now();
     let mut manifest = lake.manifest()?;

@@ -53,7 +53,8 @@ pub use lease::LeaseTimes;
 pub use lock::Lock;
 pub use manifest::{DayRecord, Interval, LakeRecord, Manifest};
 pub use migrate::Migrated;
-pub use overview::{Days, LOOK_BACK_DAYS, Overview};
+use overview::LOOK_BACK_DAYS;
+pub use overview::{Days, Overview};
 pub use prune::Pruned;
 pub use publish::{Published, Settled};
 pub use run::{Quarantine, RunCounts, RunRecord};
@@ -192,12 +193,17 @@ impl Lake {
     }
 
     fn read_bytes(&self, key: &Key) -> Result<Bytes, Error> {
-        self.read_version(key).map(|(bytes, _)| bytes)
+        let read = self.wait(fetch(&self.store, key));
+        read.map(|(bytes, _)| bytes).map_err(|source| store_error("read", key, source))
     }
 
-    /// An object, and which version of it this is.
-    fn read_version(&self, key: &Key) -> Result<(Bytes, UpdateVersion), Error> {
-        self.wait(fetch(&self.store, key)).map_err(|source| store_error("read", key, source))
+    /// An object, and which version of it this is; none if there is none.
+    fn read_if_there(&self, key: &Key) -> Result<Option<(Bytes, UpdateVersion)>, Error> {
+        match self.wait(fetch(&self.store, key)) {
+            Ok(read) => Ok(Some(read)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(store_error("read", key, source)),
+        }
     }
 
     fn read_json<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {

@@ -122,7 +122,7 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Decodes whatever it is. A body that the client takes for a page gives every element of its list.
-fn assert_nothing_lost(body: &[u8]) -> Result<(), TestCaseError> {
+pub(crate) fn assert_nothing_lost(body: &[u8]) -> Result<(), TestCaseError> {
     #[derive(Deserialize)]
     struct Raw<'a> {
         #[serde(borrow)]

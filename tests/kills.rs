@@ -15,14 +15,14 @@ const LOST_PAGES: u64 = 50;
 /// Sends a signal to one export after another, each once it has asked for some pages, then lets one come to its end
 /// and compares.
 #[allow(clippy::print_stdout, reason = "what an end costs is worth to know")]
-fn ended_by(signal: &str, times: u64, api: &Sandbox, seed: u64) {
+pub(crate) fn ended_by(signal: &str, times: u64, api: &Sandbox, seed: u64, segments: u64) {
     let mut rng = Rng::with_seed(seed);
     let home = Home::new();
     let pages = truth(api).len().div_ceil(100) as u64;
     let mut signalled = 0;
     for _ in 0..times {
         let until = api.stats().total() + rng.u64(1..2 * pages / times);
-        let mut run = home.fetch(api).start();
+        let mut run = home.fetch(api).args(&format!("--segments {segments}")).start();
         run.until(|| api.stats().total() >= until);
         // Anywhere between two requests.
         std::thread::sleep(Duration::from_micros(rng.u64(0..20_000)));
@@ -44,10 +44,10 @@ fn ended_by(signal: &str, times: u64, api: &Sandbox, seed: u64) {
     assert!(signalled > times / 2, "seed {seed}: only {signalled} of {times} runs were ended");
     let spent = api.stats().total() - pages;
     assert!(
-        spent <= signalled * (LOST_PAGES + UNDER_WAY),
+        spent <= signalled * segments * (LOST_PAGES + UNDER_WAY),
         "seed {seed}: {spent} requests too many after {signalled} ends"
     );
-    println!("{signal}, {signalled} times: {pages} pages, {spent} requests more");
+    println!("{signal}, {signalled} times, {segments} walks: {pages} pages, {spent} requests more");
 }
 
 /// Pages that were asked for and never came to be decoded, and a look at what is new on top.
@@ -61,13 +61,13 @@ fn world(sessions: usize) -> Sandbox {
 #[cfg(unix)]
 #[test]
 fn an_export_that_is_killed_twenty_times_gives_the_same_lake() {
-    ended_by("KILL", 20, &world(100_000), 1);
+    ended_by("KILL", 20, &world(100_000), 1, 1);
 }
 
 #[cfg(unix)]
 #[test]
 fn an_export_that_is_told_to_end_ten_times_gives_the_same_lake() {
-    ended_by("TERM", 10, &world(30_000), 2);
+    ended_by("TERM", 10, &world(30_000), 2, 1);
 }
 
 /// A limit on the size of files stands in for a full disk: a write fails midway, whoever writes.

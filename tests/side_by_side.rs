@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::thread::ThreadId;
 use std::time::Duration;
 
-use session_risk::export::{self, ExportOptions, Incomplete, Limits, Standing, Watch};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use session_risk::export::{self, Asked, ExportOptions, Incomplete, Limits, Range, Standing, Watch};
 use session_risk::lake::Lake;
 use session_risk::sandbox::SandboxOptions;
 use tempfile::TempDir;
@@ -154,6 +156,61 @@ fn a_walk_steps_back_over_deleted_sessions_and_loses_none() {
     let home = Home::new();
     home.fetch(&api).ends_with(3).says(&["incomplete", "404", "iqse_099"]).assert_no_panic();
     assert_eq!(home.lake().sessions().len(), 100);
+}
+
+/// Four days of 144 sessions each, listed by moment as well, by way of an inquiry for each. The list breaks off for
+/// whoever asks for what lies below a session of the small hours of one day.
+fn breaking_off(breaks: bool) -> Scripted {
+    let begin: Timestamp = "2026-11-22T23:50:00Z".parse().unwrap();
+    let at = move |nth: usize| begin - SignedDuration::from_mins(10 * nth as i64);
+    let id = |nth: usize| format!("iqse_{nth:03}");
+    let rows: Vec<String> = (0..4 * 144).map(|nth| session(&id(nth), &at(nth).to_string())).collect();
+    Scripted::serving(move |asked, _| {
+        let moment = |name: &str| asked.parameter(name)?.parse::<Timestamp>().ok();
+        if let Some(start) = moment("filter[created-at-start]") {
+            let end = moment("filter[created-at-end]").unwrap();
+            let found: Vec<String> = (0..rows.len())
+                .filter(|nth| (start..=end).contains(&at(*nth)))
+                .map(|nth| {
+                    let session = json!({"type": "inquiry-session", "id": id(nth)});
+                    json!({"type": "inquiry", "id": format!("inq_{nth}"), "attributes": {"created-at": at(nth).to_string()},
+                        "relationships": {"sessions": {"data": [session]}}})
+                    .to_string()
+                })
+                .collect();
+            return Answer::page(&found[..found.len().min(100)], (found.len() > 100).then_some("more"));
+        }
+        let after = asked.cursor().and_then(|cursor| cursor.strip_prefix("iqse_")?.parse::<usize>().ok());
+        let from = after.map_or(0, |nth| nth + 1);
+        let until = (from + 100).min(rows.len());
+        let small_hours = "2026-11-21T02:00:00Z".parse().unwrap().."2026-11-21T10:00:00Z".parse().unwrap();
+        let ends = until == rows.len() || breaks && small_hours.contains(&at(from));
+        Answer::page(&rows[from..until], Some(link(&id(until - 1))).filter(|_| !ends).as_deref())
+    })
+}
+
+#[test]
+fn a_list_that_ends_for_one_walk_where_another_sees_it_go_on_covers_nothing() {
+    let folder = TempDir::new().unwrap();
+    let lake = Lake::create(folder.path().to_str().unwrap(), RUNTIME.handle()).unwrap();
+    let export = |api: &Scripted, run_id: &str, since: &str| {
+        let range = Range { since: Some(since.parse().unwrap()), until: None };
+        let asked = Asked { range, look_back_days: 7, ..Asked::default() };
+        let options = ExportOptions { asked, segments: Some(2), piece_pages: 1, ..options(run_id) };
+        export::export(RUNTIME.handle(), &client(api, 5), &lake, &options, &Nobody).unwrap()
+    };
+    let sound = breaking_off(false);
+    assert!(export(&sound, "first", "2026-11-22").incomplete.is_none());
+    let covered = lake.manifest().unwrap().lake.covered;
+    let summary = export(&breaking_off(true), "broken", "2026-11-19");
+    assert!(matches!(summary.incomplete, Some(Incomplete::Doubtful(_))), "{summary:?}");
+    let manifest = lake.manifest().unwrap();
+    assert_eq!(manifest.lake.covered, covered);
+    let sealed = manifest.days.values().filter(|day| day.sealed).count();
+    assert_eq!(sealed, 1, "those of the run are not");
+    assert!(export(&sound, "again", "2026-11-19").incomplete.is_none());
+    assert_eq!(held(&LakeFiles::new(folder.path())).len(), 4 * 144);
+    assert_eq!(lake.manifest().unwrap().lake.covered[0].from, Some("2026-11-19T00:00:00Z".parse().unwrap()));
 }
 
 #[test]

@@ -79,6 +79,21 @@ fn a_lake_of_files_has_holes_between_its_days_only_and_says_that_nothing_was_fet
 }
 
 #[test]
+fn open_days_are_stale_by_the_look_back_of_the_last_run() {
+    let home = Home::new();
+    let rows = [20, 8].map(|day| {
+        session(&format!("iqse_{day}"), &format!("2026-11-{day:02}T10:00:00.000Z"))
+            .replace("expired", "active")
+    });
+    for (flags, stale) in [("", 1), ("--look-back 20d", 0), ("--look-back 2d", 1)] {
+        home.fetch(&Scripted::listing(rows.to_vec())).args(flags).succeeds();
+        assert_eq!(status(&home)["days"]["stale"], json!(stale), "{flags}");
+    }
+    let shown = home.command("status --lake lake").succeeds().stdout;
+    assert!(shown.contains("1 of them stale: older than the last 2 days"), "{shown}");
+}
+
+#[test]
 fn a_lake_that_has_not_been_complete_for_too_long_fails() {
     let home = Home::new();
     // Its clock stands still on 2026-11-23.

@@ -11,14 +11,10 @@ use crate::lake_files::{LakeFiles, Row};
 
 /// Every session that the API would list at this moment, as a row without `fetched_at`.
 pub(crate) fn truth(api: &Sandbox) -> BTreeMap<String, Row> {
-    let row = |session: String| {
-        let session = serde_json::from_str(&session).unwrap();
-        let row = row(&session, api.environment());
-        (row["session_id"].as_str().unwrap().to_owned(), row)
-    };
     let listed = api.listed();
     let sessions = listed.len();
-    let rows: BTreeMap<String, Row> = listed.into_iter().map(row).collect();
+    let rows: BTreeMap<String, Row> =
+        listed.iter().map(|session| of_session(session, api.environment())).collect();
     assert_eq!(rows.len(), sessions, "the API lists a session twice");
     rows
 }
@@ -26,12 +22,22 @@ pub(crate) fn truth(api: &Sandbox) -> BTreeMap<String, Row> {
 /// What a lake holds, to be compared with the truth: without `fetched_at`, and `extra` as what it says.
 pub(crate) fn held(lake: &LakeFiles) -> BTreeMap<String, Row> {
     let mut rows = lake.without_fetched_at();
-    for extra in rows.values_mut().map(|row| &mut row["extra"]) {
-        if let Some(text) = extra.as_str() {
-            *extra = serde_json::from_str(text).unwrap();
-        }
-    }
+    rows.values_mut().for_each(say_extra);
     rows
+}
+
+/// Puts what `extra` says in the place of its text: how JSON is written makes no difference.
+pub(crate) fn say_extra(row: &mut Row) {
+    let extra = &mut row["extra"];
+    if let Some(text) = extra.as_str() {
+        *extra = serde_json::from_str(text).unwrap();
+    }
+}
+
+/// A session as the API lists it, as its id and its row.
+pub(crate) fn of_session(listed: &str, environment: &str) -> (String, Row) {
+    let row = row(&serde_json::from_str(listed).unwrap(), environment);
+    (row["session_id"].as_str().unwrap().to_owned(), row)
 }
 
 /// The row of a session: known attributes of the right type in their columns, everything else in `extra`.

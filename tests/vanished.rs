@@ -89,6 +89,18 @@ fn once_something_is_in_doubt_not_one_session_more_is_removed() {
 }
 
 #[test]
+fn a_run_in_doubt_that_was_stopped_leaves_nothing_to_go_on_with() {
+    let home = Home::new();
+    home.fetch(&Scripted::listing(listing([0, 0]))).succeeds();
+    // The rest of the newest day's list would not come up again: the next run begins anew.
+    home.fetch(&Scripted::listing(listing([21, 0]))).args("--full --max-requests 5").ends_with(7);
+    let staged = home.lake().files().into_keys().find(|key| key.starts_with("_session_risk/staging/"));
+    assert_eq!(staged, None);
+    home.fetch(&Scripted::listing(listing([0, 0]))).args("--full").succeeds().says(&["0 new, 0 changed"]);
+    assert_eq!(home.lake().sessions().len(), 1_105);
+}
+
+#[test]
 fn few_a_day_are_too_many_where_every_day_lacks_them() {
     let days = |gone: usize| -> Vec<String> {
         (1..=20).rev().flat_map(|date| day(&format!("2026-11-{date:02}"), 15, gone)).collect()

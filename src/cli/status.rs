@@ -13,7 +13,7 @@ use super::console::Console;
 use super::duration::parse_duration;
 use super::exit::Exit;
 use super::fetch::LakeArgs;
-use crate::lake::{LOOK_BACK_DAYS, Lake, Overview, RunRecord, SignalsRecord};
+use crate::lake::{Lake, Overview, RunRecord, SignalsRecord};
 use crate::report::text::{columns, count, percent, spans, visible};
 
 /// The version of the JSON: additions keep it, anything else raises it.
@@ -135,10 +135,11 @@ fn write_facts(location: &str, overview: &Overview, out: &mut dyn Write) -> std:
         (
             "days",
             format!(
-                "{} sealed, {} open ({} of them stale: older than the last {LOOK_BACK_DAYS} days), {} imported, {} without a session",
+                "{} sealed, {} open ({} of them stale: older than the last {} days), {} imported, {} without a session",
                 number(days.sealed),
                 number(days.open),
                 number(days.stale),
+                overview.look_back_days,
                 number(days.imported),
                 number(days.without_sessions)
             ),

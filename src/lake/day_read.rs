@@ -9,7 +9,9 @@ use arrow::error::ArrowError;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use object_store::{ObjectStoreExt, UpdateVersion};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::schema::types::SchemaDescriptor;
 
 use super::merge::Batches;
 use super::parts::{BATCH_ROWS, KeyColumns, RowKey, with_schema};
@@ -32,14 +34,31 @@ impl Lake {
 
     /// A day file's batches, and which version of the file they are of.
     pub(super) fn open_day(&self, date: Date) -> Result<Option<(Batches<'static>, UpdateVersion)>, Error> {
+        self.open_columns(date, |_| ProjectionMask::all())
+    }
+
+    /// The columns of a day file that say which sessions it holds, without the others being decoded; nothing if there
+    /// is no file.
+    pub(super) fn day_keys(
+        &self,
+        date: Date,
+    ) -> Result<impl Iterator<Item = Result<KeyColumns, Error>> + use<>, Error> {
+        let batches = self.open_columns(date, KeyColumns::among)?.map(|(batches, _)| batches);
+        Ok(batches.into_iter().flatten().map(|batch| batch.map(|batch| KeyColumns::of(&batch))))
+    }
+
+    fn open_columns(
+        &self,
+        date: Date,
+        columns: impl FnOnce(&SchemaDescriptor) -> ProjectionMask,
+    ) -> Result<Option<(Batches<'static>, UpdateVersion)>, Error> {
         let key = layout::day_file(date);
-        let (bytes, version) = match self.read_version(&key) {
-            Ok(read) => read,
-            Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some((bytes, version)) = self.read_if_there(&key)? else { return Ok(None) };
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
-            .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
+            .and_then(|builder| {
+                let columns = columns(builder.parquet_schema());
+                builder.with_projection(columns).with_batch_size(BATCH_ROWS).build()
+            })
             .map_err(|source| Error::file("read", &key, source))?;
         let read = move |batch: Result<RecordBatch, ArrowError>| {
             batch.and_then(|batch| with_schema(&batch)).map_err(|source| Error::file("read", &key, source))
@@ -60,8 +79,8 @@ impl Lake {
     /// The ids of a day file's sessions; none if there is no file.
     pub(super) fn day_ids(&self, date: Date) -> Result<HashSet<String>, Error> {
         let mut ids = HashSet::new();
-        for batch in self.read_day(date)?.into_iter().flatten() {
-            let keys = KeyColumns::of(&batch?);
+        for keys in self.day_keys(date)? {
+            let keys = keys?;
             ids.extend((0..keys.len()).map(|row| keys.at(row).1.to_owned()));
         }
         Ok(ids)
@@ -76,8 +95,8 @@ impl Lake {
         let mut seeds = Vec::new();
         for date in days {
             let mut of_day = Vec::new();
-            for batch in self.read_day(*date)?.into_iter().flatten() {
-                let keys = KeyColumns::of(&batch?);
+            for keys in self.day_keys(*date)? {
+                let keys = keys?;
                 let newer = (0..keys.len()).filter(|row| keys.created_ms(*row) >= moment.as_millisecond());
                 of_day.extend(newer.map(|row| {
                     let RowKey { created_ms, session_id } = keys.key(row);

@@ -13,7 +13,7 @@ use super::parts::KeyColumns;
 use super::stage::AbsentCounts;
 use crate::range::day_end;
 use crate::session::decode::column_at;
-use crate::session::schema::{ATTRIBUTES, RELATIONSHIPS, STATUS, schema};
+use crate::session::schema::{ATTRIBUTES, RELATIONSHIPS, STATUS, place_of, schema};
 
 /// Statuses that no session leaves (Persona's `inquiry-session.yaml`: `new`, `active`, `expired`).
 const FINAL_STATUSES: [&str; 1] = ["expired"];
@@ -150,7 +150,7 @@ impl Facts {
         for (nulls, column) in self.nulls.iter_mut().zip(batch.columns()) {
             *nulls += column.null_count() as u64;
         }
-        let statuses = batch.column(2 + RELATIONSHIPS.len() + STATUS).as_string::<i32>();
+        let statuses = batch.column(place_of(STATUS)).as_string::<i32>();
         for status in statuses {
             let status = status.unwrap_or("unknown");
             match self.statuses.get_mut(status) {

@@ -13,9 +13,9 @@ use bytes::Buf;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::day_file::Written;
 use super::facts::{Origin, empty_day};
 use super::forgotten::Forgotten;
-use super::journal::Intent;
 use super::manifest::{Coverage, DayRecord};
 use super::parts::{DEVICE_ID, INQUIRY_ID, KeyColumns, SESSION_ID};
 use super::stage::AbsentCounts;
@@ -101,7 +101,6 @@ impl Lake {
     ) -> Result<(Found, RunRecord), Error> {
         let began_at = Timestamp::now();
         let _lock = self.lock_within(run_id, wait_lock, &|| false)?;
-        self.settle_intents()?;
         let found = self.find(unwanted)?;
         let sessions = found.days.values().flatten().chain(&found.staged).chain(&unwanted.sessions);
         self.record_forgotten(run_id, Forgotten::of(sessions, unwanted.inquiries.iter()))?;
@@ -129,15 +128,13 @@ impl Lake {
         let walked = Origin::Import(Timestamp::now()).walked(old.as_ref());
         let (existing, seen) = self.open_day(date)?.unzip();
         let rest = existing.into_iter().flatten().map(|batch| without(&batch?, ids));
-        let run_id = run_id.to_owned();
-        let Some(written) = self.write_day(&run_id, &run_id, date, rest)? else {
-            let record = empty_day(date, walked, &run_id, old.as_ref());
-            return self.swap_in(None, seen, &Intent { run_id, record: of_fewer(record, old.as_ref()) });
+        let (file, record) = match self.write_day(run_id, run_id, date, rest)? {
+            Some(Written { facts, file }) => {
+                (Some(file), facts.record(date, walked, run_id, &AbsentCounts::default()))
+            }
+            None => (None, empty_day(date, walked, run_id, old.as_ref())),
         };
-        let mut record = written.facts.record(date, walked, &run_id, &AbsentCounts::default());
-        record.bytes = written.file.bytes;
-        record.sha256.clone_from(&written.file.sha256);
-        self.swap_in(Some(written.file), seen, &Intent { run_id, record: of_fewer(record, old.as_ref()) })
+        self.swap_in(file, seen, run_id, of_fewer(record, old.as_ref()))
     }
 }
 

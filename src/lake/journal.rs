@@ -15,24 +15,30 @@ use super::{Error, Lake, layout, to_json};
 
 /// Journalled before a file is put into place, or deleted because its last row is gone.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Intent {
-    pub(super) run_id: String,
-    pub(super) record: DayRecord,
+struct Intent {
+    run_id: String,
+    record: DayRecord,
 }
 
 impl Lake {
     /// Puts a finished file into the place of the one that was `seen`, or where there is none deletes that one, and
-    /// records the day.
+    /// records the day: as said, with the size and the checksum of the file.
     pub(super) fn swap_in(
         &self,
         file: Option<Encoded>,
         seen: Option<UpdateVersion>,
-        intent: &Intent,
+        run_id: &str,
+        mut record: DayRecord,
     ) -> Result<(), Error> {
-        let date = intent.record.date;
+        let date = record.date;
+        if let Some(file) = &file {
+            record.bytes = file.bytes;
+            record.sha256.clone_from(&file.sha256);
+        }
+        let intent = Intent { run_id: run_id.to_owned(), record };
         // Not waited for to reach the disk: if the power fails, the day is walked and merged once more.
         let journal = layout::intent(date);
-        self.write_scratch(&journal, to_json(&journal, intent)?)?;
+        self.write_scratch(&journal, to_json(&journal, &intent)?)?;
         match file {
             Some(file) => self.put_in_place(file, date, seen)?,
             None => {

@@ -69,10 +69,11 @@ impl Lake {
         Ok(Lock { _held: held })
     }
 
-    /// As [`Lake::lock`], but waits for so long for another one to end; `given_up` ends the wait at once.
+    /// As [`Lake::lock`], but waits for so long for another one to end; `given_up` ends the wait at once. What a writer
+    /// that broke off was in the midst of is settled before anything else is done.
     ///
     /// # Errors
-    /// As [`Lake::lock`].
+    /// As [`Lake::lock`], and [`Error`] if the lake cannot be read or written.
     pub fn lock_within(
         &self,
         run_id: &str,
@@ -94,7 +95,11 @@ impl Lake {
                     }
                     std::thread::sleep(poll.min(left));
                 }
-                locked => return locked,
+                Ok(lock) => {
+                    self.settle_intents()?;
+                    return Ok(lock);
+                }
+                Err(error) => return Err(error),
             }
         }
     }

@@ -44,7 +44,6 @@ impl Lake {
     pub fn migrate(&self, run_id: &str, wait_lock: Duration) -> Result<Migrated, Error> {
         let _lock = self.lock_within(run_id, wait_lock, &|| false)?;
         let began_at = Timestamp::now();
-        self.settle_intents()?;
         let (migrated, records) = self.outdated_days()?;
         for (date, old) in records {
             let publication = Publication::of_lake(self, run_id, date);

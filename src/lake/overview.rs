@@ -13,8 +13,8 @@ use super::{DayRecord, Manifest, RunRecord};
 use crate::range::{day_start, utc_date};
 use crate::session::privacy::Mode;
 
-/// Open days further behind the watermark than this are stale: nobody looks at them again unless asked to.
-pub const LOOK_BACK_DAYS: i64 = 7;
+/// The look-back where nobody says another.
+pub(super) const LOOK_BACK_DAYS: i64 = 7;
 
 /// A lake at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +27,8 @@ pub struct Overview {
     pub bytes: u64,
     /// The days by their state.
     pub days: Days,
+    /// How many days behind the watermark the last walk would have looked at open days again.
+    pub look_back_days: i64,
     /// Up to when the lake holds every session, by its newest walk; for a lake of files only, when the newest of them
     /// was fetched.
     pub fresh_until: Option<Timestamp>,
@@ -62,7 +64,7 @@ pub struct Days {
     pub sealed: u64,
     /// Days whose sessions may still change.
     pub open: u64,
-    /// Open days further behind the watermark than the look-back.
+    /// Open days further behind the watermark than the look-back: nobody looks at them again unless asked to.
     pub stale: u64,
     /// Days from imported files that no walk has gone over.
     pub imported: u64,
@@ -86,11 +88,13 @@ impl Overview {
     pub fn of(manifest: &Manifest, runs: &[RunRecord], now: Timestamp) -> Self {
         let days = || manifest.days.values();
         let fresh_until = fresh_until(manifest);
+        let look_back_days = runs.iter().rev().find_map(look_back_days).unwrap_or(LOOK_BACK_DAYS);
         Self {
             environment_id: manifest.lake.environment_id.clone(),
             sessions: days().map(|day| day.rows).sum(),
             bytes: days().map(|day| day.bytes).sum(),
-            days: Days::of(manifest),
+            days: Days::of(manifest, look_back_days),
+            look_back_days,
             fresh_until,
             walked: !manifest.lake.covered.is_empty(),
             age_seconds: fresh_until.map(|moment| now.duration_since(moment).as_secs()),
@@ -106,6 +110,11 @@ impl Overview {
     pub fn age(&self) -> Option<SignedDuration> {
         self.age_seconds.map(SignedDuration::from_secs)
     }
+}
+
+/// The look-back that a run was given.
+fn look_back_days(run: &RunRecord) -> Option<i64> {
+    run.settings.get("look-back")?.strip_suffix('d')?.parse().ok()
 }
 
 fn walked_until(manifest: &Manifest) -> Option<Timestamp> {
@@ -129,11 +138,11 @@ fn coverage<'a>(days: impl Iterator<Item = &'a DayRecord>) -> BTreeMap<String, C
 }
 
 impl Days {
-    fn of(manifest: &Manifest) -> Self {
+    fn of(manifest: &Manifest, look_back_days: i64) -> Self {
         let count =
             |of: &dyn Fn(&DayRecord) -> bool| manifest.days.values().filter(|day| of(day)).count() as u64;
         let watched = manifest.lake.watermark.map(utc_date);
-        let watched = watched.map(|date| date.saturating_sub(LOOK_BACK_DAYS.days()));
+        let watched = watched.map(|date| date.saturating_sub(look_back_days.days()));
         let is_open = |day: &DayRecord| !day.sealed && (day.complete || !day.imported);
         Self {
             first: manifest.days.keys().next().copied(),

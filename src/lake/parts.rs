@@ -15,11 +15,13 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use bytes::{Buf, Bytes};
 use jiff::civil::Date;
+use parquet::arrow::ProjectionMask;
+use parquet::schema::types::SchemaDescriptor;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Error, Lake, hexadecimal, layout};
-use crate::session::schema::{CREATED_AT, RELATIONSHIPS, schema};
+use crate::session::schema::{CREATED_AT, place_of, schema};
 
 /// Rows of a batch that is read back or merged.
 pub(super) const BATCH_ROWS: usize = 8192;
@@ -47,10 +49,15 @@ pub(super) struct KeyColumns {
 }
 
 impl KeyColumns {
+    /// Which of a file's columns they are.
+    pub(super) fn among(columns: &SchemaDescriptor) -> ProjectionMask {
+        ProjectionMask::columns(columns, ["session_id", "created_at", "fetched_at"])
+    }
+
     pub(super) fn of(batch: &RecordBatch) -> Self {
         let moments = |column: usize| batch.column(column).as_primitive::<TimestampMillisecondType>().clone();
         Self {
-            created: moments(2 + RELATIONSHIPS.len() + CREATED_AT),
+            created: moments(place_of(CREATED_AT)),
             session: batch.column(SESSION_ID).as_string::<i32>().clone(),
             fetched: moments(batch.num_columns() - 2),
         }

@@ -52,7 +52,6 @@ impl Lake {
     pub fn prune(&self, run_id: &str, before: Date, wait_lock: Duration) -> Result<Pruned, Error> {
         let _lock = self.lock_within(run_id, wait_lock, &|| false)?;
         let began_at = Timestamp::now();
-        self.settle_intents()?;
         let pruned = self.prunable(before)?;
         let mut lake = self.manifest()?.lake;
         lake.first_day = lake.first_day.max(Some(before));

@@ -11,7 +11,6 @@ use jiff::civil::Date;
 use super::day_file::Written;
 use super::facts::{Origin, Vanished, Walked, empty_day};
 use super::forgotten::Forgotten;
-use super::journal::Intent;
 use super::manifest::DayRecord;
 use super::merge::{Batches, Merge, Rules, Source, Tally};
 use super::parts::{KeyColumns, Part, PartReader, RowKey};
@@ -156,11 +155,10 @@ impl Publication<'_> {
         let Some((written, tally)) = written else {
             let record = empty_day(date, walked, run_id, old.as_ref());
             published.settled = Settled::between(old.as_ref(), &record);
-            let emptied = Intent { run_id: run_id.to_owned(), record };
             if published.vanished > 0 {
-                lake.swap_in(None, seen, &emptied)?
+                lake.swap_in(None, seen, run_id, record)?
             } else {
-                lake.record_day(&emptied.record)?
+                lake.record_day(&record)?
             }
             return Ok(published);
         };
@@ -199,9 +197,7 @@ impl Publication<'_> {
             lake.record_day(&record)?;
         } else {
             published.written = true;
-            record.bytes = file.bytes;
-            record.sha256.clone_from(&file.sha256);
-            lake.swap_in(Some(file), seen, &Intent { run_id: run_id.to_owned(), record })?;
+            lake.swap_in(Some(file), seen, run_id, record)?;
         }
         Ok(published)
     }

@@ -6,7 +6,6 @@ use jiff::civil::Date;
 
 use super::Error;
 use super::day_file::Written;
-use super::journal::Intent;
 use super::manifest::DayRecord;
 use super::merge::Batches;
 use super::publish::Publication;
@@ -42,8 +41,7 @@ impl<'a> Publication<'a> {
         };
         let Written { facts, file } = written;
         let of_rows = facts.record(date, origin.walked(None), run_id, &staged.absent);
-        let record = DayRecord { bytes: file.bytes, sha256: file.sha256.clone(), ..record(of_rows) };
-        lake.swap_in(Some(file), lake.day_version(date)?, &Intent { run_id: run_id.to_owned(), record })
+        lake.swap_in(Some(file), lake.day_version(date)?, run_id, record(of_rows))
     }
 }
 

@@ -18,7 +18,7 @@ use super::{Error, LOOK_BACK_DAYS, Lake, layout};
 use crate::range::utc_date;
 use crate::session::Decoded;
 use crate::session::decode::column_at;
-use crate::session::schema::{ATTRIBUTES, CREATED_AT, RELATIONSHIPS};
+use crate::session::schema::{ATTRIBUTES, CREATED_AT, RELATIONSHIPS, place_of};
 
 /// Attributes whose values are few, and say nothing of a person.
 const VOCABULARIES: [&str; 8] = [
@@ -149,14 +149,15 @@ impl Sightings {
     /// Looks at decoded rows: a few comparisons a row, since most values were seen before.
     pub(super) fn see(&mut self, decoded: &Decoded) {
         let batch = &decoded.batch;
-        let created = batch.column(place_of(CREATED_AT)).as_primitive::<TimestampMillisecondType>().values();
+        let created =
+            batch.column(place_of_bit(CREATED_AT)).as_primitive::<TimestampMillisecondType>().values();
         let Some(span) = Span::of(created.iter().copied()) else { return };
         self.rows += created.len();
         self.sessions = Some(self.sessions.map_or(span, |seen| seen.with(span)));
         self.present = decoded.absent.iter().fold(self.present, |present, absent| present | !absent);
         self.attributes.resize(COLUMNS, None);
         for (nth, seen) in self.attributes.iter_mut().enumerate() {
-            let column = batch.column(place_of(nth));
+            let column = batch.column(place_of_bit(nth));
             if seen.is_none_or(|seen| seen.with(span) != seen) {
                 let known = (0..column.len()).filter(|row| column.is_valid(*row)).map(|row| created[row]);
                 let found = if column.null_count() == 0 { Some(span) } else { Span::of(known) };
@@ -277,8 +278,8 @@ fn note(known: &mut BTreeMap<String, Days>, name: &str, days: Days) -> bool {
 
 /// Where a column of [`column_at`] stands in a batch: after the environment's and the session's id come the related
 /// ids, and then the attributes.
-fn place_of(nth: usize) -> usize {
-    nth.checked_sub(ATTRIBUTES.len()).map_or(2 + RELATIONSHIPS.len() + nth, |related| 2 + related)
+fn place_of_bit(nth: usize) -> usize {
+    nth.checked_sub(ATTRIBUTES.len()).map_or(place_of(nth), |related| 2 + related)
 }
 
 /// Whether a name in `extra` is a documented one, there because its value is of another type.

@@ -19,7 +19,7 @@ use super::lease::is_refused;
 use super::place::Place;
 use super::{Error, Lake, hexadecimal, layout, store_error};
 use crate::session::privacy::Mode;
-use crate::session::schema::{CREATED_AT, RELATIONSHIPS, SCHEMA_VERSION};
+use crate::session::schema::{CREATED_AT, SCHEMA_VERSION, place_of};
 
 /// Rows of a row group at most.
 const ROW_GROUP_ROWS: usize = 128 * 1024;
@@ -92,11 +92,8 @@ impl Lake {
 
     /// Whether the day file is the one with this checksum.
     pub(super) fn is_in_place(&self, date: Date, sha256: &str) -> Result<bool, Error> {
-        match self.read_bytes(&layout::day_file(date)) {
-            Ok(bytes) => Ok(hexadecimal(&Sha256::digest(&bytes)) == sha256),
-            Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
+        let read = self.read_if_there(&layout::day_file(date))?;
+        Ok(read.is_some_and(|(bytes, _)| hexadecimal(&Sha256::digest(&bytes)) == sha256))
     }
 }
 
@@ -194,7 +191,7 @@ pub(super) fn properties(run_id: &str, privacy: &Mode) -> WriterProperties {
         descending,
         nulls_first: false,
     };
-    let created_at = 2 + RELATIONSHIPS.len() + CREATED_AT;
+    let created_at = place_of(CREATED_AT);
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))

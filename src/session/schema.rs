@@ -86,6 +86,11 @@ pub const STATUS: usize = 0;
 pub const RELATIONSHIPS: [(&str, &str); 3] =
     [("inquiry", "inquiry_id"), ("device", "device_id"), ("network", "network_id")];
 
+/// Where an attribute's column stands: after the environment's and the session's id and the related ids.
+pub const fn place_of(attribute: usize) -> usize {
+    2 + RELATIONSHIPS.len() + attribute
+}
+
 /// UTC, to the millisecond.
 pub fn moment_type() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))

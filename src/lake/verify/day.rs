@@ -8,7 +8,6 @@ use arrow::array::{RecordBatch, cast::AsArray};
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sha2::{Digest, Sha256};
 
@@ -58,11 +57,7 @@ type Builder = ParquetRecordBatchReaderBuilder<Bytes>;
 impl Lake {
     /// Reads a day file; none if there is none.
     pub(in crate::lake) fn examine(&self, date: Date) -> Result<Option<DayFile>, Error> {
-        let bytes = match self.read_bytes(&layout::day_file(date)) {
-            Ok(bytes) => bytes,
-            Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some((bytes, _)) = self.read_if_there(&layout::day_file(date))? else { return Ok(None) };
         let (length, sha256) = (bytes.len() as u64, hexadecimal(&Sha256::digest(&bytes)));
         // Bytes that nobody wrote may bring the reader to places that its authors held for unreachable.
         let content = catch_unwind(AssertUnwindSafe(|| content(date, bytes)))
@@ -183,21 +178,9 @@ impl Content {
 
 impl Days for Lake {
     fn each(&self, date: Date, see: &mut dyn FnMut(&str, i64)) -> Result<(), Error> {
-        let key = layout::day_file(date);
-        let failed = |source| Error::file("read", &key, source);
-        let bytes = match self.read_bytes(&key) {
-            // Dropped since it was listed.
-            Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => return Ok(()),
-            read => read?,
-        };
-        let builder = Builder::try_new(bytes).map_err(failed)?;
-        let wanted =
-            ProjectionMask::columns(builder.parquet_schema(), ["session_id", "created_at", "fetched_at"]);
-        for batch in builder.with_projection(wanted).with_batch_size(BATCH_ROWS).build().map_err(failed)? {
-            let batch = batch
-                .and_then(|batch| with_schema(&batch))
-                .map_err(|source| Error::file("read", &key, source))?;
-            let keys = KeyColumns::of(&batch);
+        // One that was dropped since it was listed has none.
+        for keys in self.day_keys(date)? {
+            let keys = keys?;
             (0..keys.len()).for_each(|row| see(keys.at(row).1, keys.fetched_ms(row)));
         }
         Ok(())

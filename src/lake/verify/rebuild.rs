@@ -33,7 +33,6 @@ impl Lake {
     pub fn rebuild(&self, run_id: &str, now: Timestamp, wait_lock: Duration) -> Result<Rebuilt, Error> {
         let _lock = self.lock_within(run_id, wait_lock, &|| false)?;
         let began_at = Timestamp::now();
-        self.settle_intents()?;
         let found = self.look(now)?;
         let lake = self.rebuilt_lake(&found)?;
         for key in self.list(&layout::day_records())?.into_iter().chain([layout::lake_record()]) {

@@ -132,7 +132,6 @@ impl Lake {
     pub fn repair(&self, run_id: &str, now: Timestamp, wait_lock: Duration) -> Result<Repaired, Error> {
         let _lock = self.lock_within(run_id, wait_lock, &|| false)?;
         let began_at = Timestamp::now();
-        self.settle_intents()?;
         let found = self.look(now)?;
         let verification = found.verification();
         if verification.is_sound() {

@@ -1,0 +1,4 @@
+-- title: T
+-- question: Q?
+
+SELECT 1 /* FROM sessions

@@ -1,0 +1,2 @@
+-- title: T -- question: Q?
+SELECT 1 FROM sessions
