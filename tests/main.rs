@@ -31,6 +31,7 @@ mod merge;
 mod metrics;
 mod migrate;
 mod nightly;
+mod notebook;
 mod pacing;
 mod privacy;
 mod prune;
