@@ -18,14 +18,17 @@ mod limit;
 mod listing;
 mod network;
 mod oddity;
+mod options;
 mod pages;
 mod people;
 mod places;
+mod plants;
 mod query;
 mod render;
 mod reply;
 mod server;
 mod stats;
+mod truth;
 mod visit;
 
 use std::io;
@@ -42,7 +45,9 @@ use tokio::runtime::Runtime;
 
 pub use self::clock::Clock;
 pub use self::faults::{Fault, FaultError, FaultKind};
+pub use self::options::{SandboxError, SandboxOptions};
 pub use self::stats::Stats;
+pub use self::truth::Labelled;
 
 use self::absence::Absence;
 use self::faults::{DataRates, Faults};
@@ -54,108 +59,6 @@ use self::oddity::Oddities;
 use self::pages::Pages;
 use self::server::{Keys, World, router};
 use self::stats::Counters;
-
-/// What the sandbox shows and how it behaves.
-#[derive(Debug, Clone)]
-pub struct SandboxOptions {
-    /// Where all made-up data comes from.
-    pub seed: u64,
-    /// How many sessions there are.
-    pub sessions: usize,
-    /// Over how many days they were created, at least one.
-    pub days: u32,
-    /// The newest moment: no session is created after it, and the clock starts there.
-    pub end: Timestamp,
-    /// Requests a window; none enforces no limit and reports a very large one.
-    pub limit: Option<u32>,
-    /// The length of the limit's window.
-    pub window: Duration,
-    /// How long each reply waits.
-    pub latency: Duration,
-    /// Whether replies are compressed for clients that ask for it.
-    pub gzip: bool,
-    /// What goes wrong, and how often. The rates of those that strike requests add up to 1 at most.
-    pub faults: Vec<Fault>,
-    /// The port on 127.0.0.1; 0 takes any that is free.
-    pub port: u16,
-    /// Whether sessions have attributes beyond the published description (`gps-country-code`).
-    pub newer_attributes: bool,
-    /// The API key with all permissions; none derives one from the seed.
-    pub key: Option<String>,
-    /// The environment's id in the headers; none derives one from the seed.
-    pub environment: Option<String>,
-    /// A clock to share or to start elsewhere than at `end`; none starts one at `end`, running.
-    pub clock: Option<Arc<Clock>>,
-}
-
-impl Default for SandboxOptions {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            sessions: 20_000,
-            days: 30,
-            // A Friday noon: the same for every run, in the middle of a day that is still open.
-            end: Timestamp::constant(1_795_176_000, 0),
-            limit: Some(300),
-            window: Duration::from_secs(60),
-            latency: Duration::ZERO,
-            gzip: true,
-            faults: Vec::new(),
-            port: 0,
-            newer_attributes: true,
-            key: None,
-            environment: None,
-            clock: None,
-        }
-    }
-}
-
-/// Why the sandbox could not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SandboxError {
-    /// No day to create sessions on, or days before the clock can count.
-    #[error("{days} days before {end} cannot be shown; give between 1 and 36500 days")]
-    Days {
-        /// What was asked for.
-        days: u32,
-        /// The newest moment.
-        end: Timestamp,
-    },
-    /// More sessions than can be held.
-    #[error("{sessions} sessions are too many; the sandbox keeps them in memory and shows at most 10000000")]
-    Sessions {
-        /// What was asked for.
-        sessions: usize,
-    },
-    /// More faults than requests.
-    #[error("the faults' rates add up to {sum:.2}; at most one fault strikes a request, so at most 1")]
-    Faults {
-        /// The sum of the rates.
-        sum: f64,
-    },
-    /// A key or an id that no header can carry.
-    #[error("the {what} holds characters that an HTTP header cannot carry")]
-    Header {
-        /// Which one.
-        what: &'static str,
-        /// The cause.
-        #[source]
-        source: axum::http::header::InvalidHeaderValue,
-    },
-    /// The port is taken, or there is no loopback.
-    #[error("cannot listen on 127.0.0.1:{port}")]
-    Listen {
-        /// The port asked for.
-        port: u16,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
-    /// The threads that serve could not be started.
-    #[error("cannot start the sandbox's threads")]
-    Threads(#[source] io::Error),
-}
 
 /// A running sandbox. It ends when it is dropped or [stopped](Sandbox::stop), and so do its connections.
 ///
@@ -263,6 +166,12 @@ impl Sandbox {
         listed.iter().map(|session| String::from_utf8_lossy(session).into_owned()).collect()
     }
 
+    /// What is to be found among all sessions: the rings that are always there, and what was planted. Sessions that
+    /// are deleted or hidden are named all the same.
+    pub fn labelled(&self) -> Vec<Labelled> {
+        truth::labelled(&self.world.pages.listing)
+    }
+
     /// Deletes sessions: they are neither listed nor known as cursors any more, and their inquiries do not name
     /// them. Ids that there are not change nothing.
     pub fn delete<'a>(&self, ids: impl IntoIterator<Item = &'a str>) {
@@ -305,11 +214,14 @@ impl Drop for Sandbox {
 }
 
 fn world(options: SandboxOptions) -> Result<World, SandboxError> {
-    let SandboxOptions { seed, sessions, days, end, limit, window, latency, faults, .. } = options;
+    let SandboxOptions { seed, sessions, days, end, limit, window, latency, faults, planted, .. } = options;
     let end_ms = end.as_millisecond();
     let earliest = Timestamp::MIN.as_millisecond() + i64::from(MOST_DAYS) * people::DAY;
     if days == 0 || days > MOST_DAYS || end_ms < earliest {
         return Err(SandboxError::Days { days, end });
+    }
+    if planted && days < plants::FEWEST_DAYS {
+        return Err(SandboxError::TooFewToPlant { days });
     }
     let count = match u32::try_from(sessions) {
         Ok(count) if sessions <= MOST_SESSIONS => count,
@@ -328,7 +240,7 @@ fn world(options: SandboxOptions) -> Result<World, SandboxError> {
     Ok(World {
         seed,
         pages: Pages::new(
-            Listing::draw(seed, count, end_ms, days),
+            Listing::draw(seed, count, end_ms, days, planted),
             Absence::new(seed, rates),
             clock.shown(),
             Style { newer: options.newer_attributes, odd: Oddities::new(seed, rates), ..Style::default() },

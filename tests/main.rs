@@ -33,6 +33,7 @@ mod migrate;
 mod nightly;
 mod notebook;
 mod pacing;
+mod planted;
 mod privacy;
 mod prune;
 mod query;

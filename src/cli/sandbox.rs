@@ -3,6 +3,7 @@
 //! Owns the flags; what they mean is the sandbox's business.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,7 +12,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::duration::parse_duration;
-use crate::sandbox::{Fault, Sandbox, SandboxOptions};
+use crate::sandbox::{Fault, Labelled, Sandbox, SandboxOptions};
 
 /// Serve made-up sessions on loopback, as Persona's API would
 ///
@@ -48,6 +49,10 @@ pub(super) struct SandboxArgs {
     /// unknown-attributes, unknown-values, wrong-types. Of attributes: blocklist
     #[arg(long = "fault", value_name = "NAME=RATE")]
     faults: Vec<Fault>,
+    /// Plant bursts, impossible travel, a surge of VPNs, a country that vanishes and a new one, on top of the
+    /// sessions; what is to be found, the rings that are always there too, is written into this file as JSON
+    #[arg(long, value_name = "FILE")]
+    plant: Option<PathBuf>,
     /// The port on 127.0.0.1; 0 takes any that is free
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -90,7 +95,7 @@ fn parse_limit(text: &str) -> Result<Limit, FlagError> {
 
 impl SandboxArgs {
     fn options(self) -> SandboxOptions {
-        let Self { seed, sessions, days, end, limit, window, latency, no_gzip, faults, port } = self;
+        let Self { seed, sessions, days, end, limit, window, latency, no_gzip, faults, plant, port } = self;
         SandboxOptions {
             seed,
             sessions,
@@ -105,6 +110,7 @@ impl SandboxArgs {
             gzip: !no_gzip,
             faults,
             port,
+            planted: plant.is_some(),
             ..SandboxOptions::default()
         }
     }
@@ -117,13 +123,24 @@ impl SandboxArgs {
 pub(super) async fn run(args: SandboxArgs, stdout: &mut dyn Write) -> anyhow::Result<()> {
     // Before the address is known to anyone: whoever reads it may send the signal at once.
     let interrupted = interruption().context("cannot listen for signals")?;
+    let truth = args.plant.clone();
     let sandbox = Sandbox::start(args.options()).await.context("cannot start the sandbox")?;
+    if let Some(path) = truth {
+        write_truth(&path, &sandbox.labelled())
+            .with_context(|| format!("cannot write what was planted into {}", path.display()))?;
+    }
     writeln!(stdout, "{}\n{}", sandbox.base_url(), sandbox.key())
         .and_then(|()| stdout.flush())
         .context("cannot print the sandbox's address")?;
     interrupted.await;
     sandbox.stop().await;
     Ok(())
+}
+
+fn write_truth(path: &Path, labelled: &[Labelled]) -> anyhow::Result<()> {
+    let mut json = serde_json::to_vec_pretty(labelled)?;
+    json.push(b'\n');
+    Ok(std::fs::write(path, json)?)
 }
 
 /// Ends at Ctrl-C or SIGTERM. It listens from now on, not from the first poll on.

@@ -27,6 +27,7 @@ pub(crate) enum Purpose {
     Blocklist,
     PayloadFilter,
     Oddity,
+    Plant,
 }
 
 /// The `number`th stream of chance of a purpose.

@@ -45,9 +45,9 @@ pub(crate) struct Gap {
 }
 
 impl Listing {
-    /// Draws inquiries until there are `sessions` sessions.
-    pub(crate) fn draw(seed: u64, sessions: u32, end: i64, days: u32) -> Self {
-        let mut people = People::new(seed, u64::from(sessions), end, days);
+    /// Draws inquiries until there are `sessions` sessions. What is planted comes on top.
+    pub(crate) fn draw(seed: u64, sessions: u32, end: i64, days: u32, planted: bool) -> Self {
+        let mut people = People::new(seed, u64::from(sessions), end, days, planted);
         let mut slots = Vec::with_capacity(sessions as usize);
         let mut inquiries = Vec::new();
         for number in 0.. {
@@ -61,6 +61,11 @@ impl Listing {
             inquiries.push((inquiry.created, number));
             let times = (0..count).zip(inquiry.times);
             slots.extend(times.map(|(nth, created)| Slot { created, inquiry: number, nth }));
+        }
+        for inquiry in people.plants.inquiries() {
+            inquiries.push((inquiry.created, inquiry.number));
+            let times = (0..inquiry.sessions).zip(inquiry.times);
+            slots.extend(times.map(|(nth, created)| Slot { created, inquiry: inquiry.number, nth }));
         }
         let session_token = |slot: &Slot| people.session_id(slot.inquiry, slot.nth).token;
         let inquiry_token = |number: u32| people.inquiry_id(number).token;

@@ -9,6 +9,7 @@ use super::devices::Class;
 use super::ids::{INQUIRY, Id, Purpose, stream, token};
 use super::network::Anonymiser;
 use super::places::Place;
+use super::plants::{Plants, Plot};
 
 pub(crate) const SECOND: i64 = 1_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
@@ -35,6 +36,8 @@ pub(crate) struct People {
     rings: u64,
     /// The last inquiry and its number of sessions, cut so that the total is what was asked for.
     pub(crate) last: Option<(u32, u8)>,
+    /// What was planted among them.
+    pub(crate) plants: Plants,
 }
 
 /// Who an inquiry is about.
@@ -43,6 +46,8 @@ pub(crate) enum Who {
     Person(u64),
     /// One of the many inquiries of a fraud ring.
     Ring(Ring),
+    /// Part of an event that was planted.
+    Planted(Plot),
 }
 
 /// A burst of inquiries from one device or one address.
@@ -59,7 +64,7 @@ pub(crate) struct Ring {
 }
 
 /// One inquiry: its moments and how its sessions follow each other.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Inquiry {
     pub(crate) number: u32,
     pub(crate) created: i64,
@@ -83,9 +88,11 @@ pub(crate) enum Template {
 }
 
 impl People {
-    pub(crate) fn new(seed: u64, sessions: u64, end: i64, days: u32) -> Self {
+    pub(crate) fn new(seed: u64, sessions: u64, end: i64, days: u32, planted: bool) -> Self {
         let start = end - i64::from(days) * DAY;
-        Self { seed, start, end, people: (sessions / 2).max(1), rings: (sessions / 1500).max(1), last: None }
+        let plants = if planted { Plants::draw(seed, sessions, start, end) } else { Plants::default() };
+        let (people, rings) = ((sessions / 2).max(1), (sessions / 1500).max(1));
+        Self { seed, start, end, people, rings, last: None, plants }
     }
 
     pub(crate) fn inquiry_id(&self, number: u32) -> Id {
@@ -94,15 +101,16 @@ impl People {
 
     /// The inquiry of a number, the same at every call.
     pub(crate) fn inquiry(&self, number: u32) -> Inquiry {
+        if let Some(planted) = self.plants.inquiry(number) {
+            return planted;
+        }
         let mut rng = stream(self.seed, Purpose::Inquiry, u64::from(number));
-        let who = if rng.u8(0..100) < 4 {
-            Who::Ring(self.ring(rng.u64(0..self.rings)))
+        let (who, created) = if rng.u8(0..100) < 4 {
+            let ring = self.ring(rng.u64(0..self.rings));
+            (Who::Ring(ring), ring.from + rng.i64(0..ring.span))
         } else {
-            Who::Person(rng.u64(0..self.people))
-        };
-        let created = match who {
-            Who::Ring(ring) => ring.from + rng.i64(0..ring.span),
-            Who::Person(person) => self.moment(&mut rng, self.home(person)),
+            let person = rng.u64(0..self.people);
+            (Who::Person(person), self.moment(&mut rng, self.home(person)))
         };
         let drawn = match rng.u8(0..100) {
             0..52 => 1,

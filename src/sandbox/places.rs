@@ -37,8 +37,21 @@ impl Place {
             }
             draw -= country.weight;
         }
-        let region = &chosen.regions[rng.usize(0..chosen.regions.len())];
-        Self { country: chosen, region, latitude: region.2, longitude: region.3 }.nearby(rng, 0.8)
+        Self::within(chosen, rng)
+    }
+
+    /// A place in a country.
+    pub(crate) fn within(country: &'static Country, rng: &mut Rng) -> Self {
+        let region = &country.regions[rng.usize(0..country.regions.len())];
+        Self { country, region, latitude: region.2, longitude: region.3 }.nearby(rng, 0.8)
+    }
+
+    /// The way to another place over a round earth.
+    pub(crate) fn kilometres_to(self, other: Self) -> f64 {
+        let half = |from: f64, to: f64| ((to - from).to_radians() / 2.0).sin().powi(2);
+        let cosines = self.latitude.to_radians().cos() * other.latitude.to_radians().cos();
+        let chord = half(self.latitude, other.latitude) + cosines * half(self.longitude, other.longitude);
+        2.0 * 6_371.0 * chord.sqrt().min(1.0).asin()
     }
 
     /// A place at most `spread` degrees away in the same region. A few are only known to the degree, as is so
@@ -64,6 +77,12 @@ const TOTAL_WEIGHT: u32 = {
     }
     sum
 };
+
+/// Where nobody lives but those who are planted there, for a while.
+pub(crate) const FLEETING: &[Country] = &[
+    country(0, "IS", "Iceland", &[("1", "Höfuðborgarsvæðið", 64.1, -21.9)]),
+    country(0, "FJ", "Fiji", &[("C", "Central", -18.1, 178.4)]),
+];
 
 const COUNTRIES: &[Country] = &[
     country(

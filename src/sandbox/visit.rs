@@ -12,6 +12,7 @@ use super::ids::{DEVICE, Id, NETWORK, Purpose, SESSION, stream, token};
 use super::network::{Anonymiser, Connection, threat};
 use super::people::{DAY, HOUR, Inquiry, MINUTE, MOST_SESSIONS, People, SECOND, Template, Who};
 use super::places::Place;
+use super::plants::Plot;
 
 /// A session and everything that will ever be known of it.
 #[derive(Debug)]
@@ -82,9 +83,9 @@ impl People {
         let mut rng = stream(self.seed, Purpose::Session, position(inquiry.number, nth));
         let created = inquiry.times[usize::from(nth) % MOST_SESSIONS];
         let handoff = inquiry.handoff.filter(|_| nth == 1);
-        // Whoever was handed over has, as a rule, come to stay.
+        // Whoever was handed over has, as a rule, come to stay; what is planted is there to be seen.
         let starts = rng.u8(0..100) < if handoff.is_some() { 97 } else { 86 };
-        let started = starts.then(|| {
+        let started = (starts || inquiry.plot().is_some()).then(|| {
             let wait = if rng.u8(0..100) < 85 { 2 * SECOND..3 * MINUTE } else { 3 * MINUTE..5 * HOUR };
             created + rng.i64(wait)
         });
@@ -107,28 +108,32 @@ impl People {
 
     fn visit(&self, rng: &mut Rng, inquiry: &Inquiry, nth: u8, handed: bool, started: i64) -> Visit {
         let ring = if let Who::Ring(ring) = inquiry.who { Some(ring) } else { None };
+        let plot = inquiry.plot();
         // The inquiry decides the device once, so that its sessions agree on it.
-        let class = match (ring, inquiry.handoff, u64::from(inquiry.number) % 100) {
-            (_, Some(_), _) if handed || nth > 1 => Class::Phone,
-            (Some(ring), ..) => ring.class,
-            (_, Some(_), _) | (.., 0..47) => Class::Desktop,
+        let class = match (plot, ring, inquiry.handoff, u64::from(inquiry.number) % 100) {
+            (Some(plot), ..) => plot.class,
+            (.., Some(_), _) if handed || nth > 1 => Class::Phone,
+            (_, Some(ring), ..) => ring.class,
+            (.., Some(_), _) | (.., 0..47) => Class::Desktop,
             (.., 47..93) => Class::Phone,
             (.., 93..99) => Class::Tablet,
             _ => Class::Automation,
         };
         let owner = self.owner(inquiry, class);
         let device = Device::draw(class, &mut stream(self.seed, Purpose::Device, owner));
-        let known = rng.u8(0..100) >= 4;
+        let known = rng.u8(0..100) >= 4 || plot.is_some();
         let device_id =
             known.then(|| Id { prefix: DEVICE, token: token(self.seed, Purpose::DeviceId, owner) });
 
         let home = match inquiry.who {
             Who::Person(person) => self.home(person),
             Who::Ring(ring) => ring.place,
+            Who::Planted(plot) => plot.places[usize::from(nth.min(1))],
         };
-        let anonymiser = match ring {
-            Some(ring) => ring.anonymiser,
-            None => (rng.u8(0..100) < 11).then(|| Anonymiser::draw(rng)),
+        let anonymiser = match inquiry.who {
+            Who::Person(_) => (rng.u8(0..100) < 11).then(|| Anonymiser::draw(rng)),
+            Who::Ring(ring) => ring.anonymiser,
+            Who::Planted(plot) => plot.anonymiser,
         };
         let connection = match (anonymiser, class, rng.u8(0..100)) {
             (Some(anonymiser), ..) => anonymiser.connection(rng),
@@ -138,19 +143,20 @@ impl People {
             (.., 98..) => Connection::Education,
             _ => Connection::Residential,
         };
-        // Homes and rings keep their address; everything else gets one for the session.
+        // Homes, rings and bursts keep their address; everything else gets one for the session.
         let mut of_home = stream(self.seed, Purpose::NetworkId, owner >> 2);
-        let address = match (ring, anonymiser, connection) {
-            (Some(ring), ..) if !ring.shares_device => {
+        let address = match (plot.and_then(|plot| plot.address), ring, anonymiser, connection) {
+            (Some(address), ..) => address,
+            (_, Some(ring), ..) if !ring.shares_device => {
                 let mut rng = stream(self.seed, Purpose::NetworkId, RING | ring.number);
                 match ring.anonymiser {
                     Some(anonymiser) => anonymiser.exit(&mut rng),
                     None => Connection::Residential.address(&mut rng),
                 }
             }
-            (_, Some(anonymiser), _) => anonymiser.exit(rng),
-            (_, None, Connection::Residential | Connection::Corporate) => connection.address(&mut of_home),
-            (_, None, other) => other.address(rng),
+            (.., Some(anonymiser), _) => anonymiser.exit(rng),
+            (.., Connection::Residential | Connection::Corporate) => connection.address(&mut of_home),
+            (.., other) => other.address(rng),
         };
         // An exit is anywhere; a home is where it is.
         let place = if anonymiser.is_some() && rng.u8(0..100) < 75 { Place::draw(rng) } else { home };
@@ -192,6 +198,7 @@ impl People {
             Who::Person(person) => person,
             Who::Ring(ring) if ring.shares_device => RING | ring.number,
             Who::Ring(_) => RING << 1 | u64::from(inquiry.number),
+            Who::Planted(plot) => RING << 2 | plot.device,
         };
         number << 2
             | match class {
@@ -213,8 +220,14 @@ impl People {
     }
 }
 
-/// Marks the numbers of rings among those of people.
+/// Marks the numbers of rings, and with further bits those of their members and of plots, among those of people.
 const RING: u64 = 1 << 40;
+
+impl Inquiry {
+    fn plot(&self) -> Option<Plot> {
+        if let Who::Planted(plot) = self.who { Some(plot) } else { None }
+    }
+}
 
 /// The number of a session among all, with gaps.
 pub(crate) fn position(inquiry: u32, nth: u8) -> u64 {
