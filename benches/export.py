@@ -33,8 +33,9 @@ def measured(command, **options):
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.strip()
 
 
-def sandbox(program, sessions, *flags):
-    command = [program, "sandbox", "--sessions", str(sessions), "--days", "90", "--limit", "off", "--no-gzip", *flags]
+def sandbox(program, sessions, *flags, days=90):
+    shown = ["--sessions", str(sessions), "--days", str(days)]
+    command = [program, "sandbox", *shown, "--limit", "off", "--no-gzip", *flags]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     url = key = None
     while not (url and key):
@@ -94,4 +95,5 @@ def main():
         print(f"{name:<14} session-risk {ours} | {peer} {theirs} | time {ratio:.2f}x of the peer's")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Times every report over a large lake against DuckDB and polars for Python: the same SQL on the same files, two cores.
+
+Needs python3 with duckdb, polars and pyarrow. From the project's root, after `cargo build --release`:
+
+    python3 benches/reports.py --program target/release/session-risk --json reports.json
+
+The lake is made first where it is not there, and kept. In each run every report goes through each program in turn, in a
+process of its own, and then all of them through each program in one process. Prints a line each, and then a table: median
+seconds, peak memory, and the median of the runs' ratios. Seconds are the whole process for session-risk, which also
+computes the rates and writes the JSON; for the peers they are without Python's start, from naming the files to the last
+row in memory. A peer may refuse the SQL. Of a report with a named step (`-- then:`) the peers run the SQL only, and the table marks it.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from export import PEERS, measured
+from lake import END, lake_of
+
+ROOT = pathlib.Path(__file__).parent.parent
+PEER_SCRIPTS = {"duckdb": "duckdb_sql.py", "polars": "polars_sql.py"}
+THREADS = 2
+ALL = "all in one process"
+
+
+def said(command):
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+def reports_of(program, flags, names):
+    """What each report runs and reads: its name, SQL and files, and whether a step follows the SQL."""
+    explained = json.loads(said([program, "report", *names, *flags, "--explain"]))
+    files = explained["files"]["paths"]
+    print(f"{explained['files']['count']} day files, {explained['files']['bytes'] / 1e6:.0f} MB")
+    reports = []
+    for report in explained["reports"]:
+        header = (ROOT / "queries" / f"{report['name']}.sql").read_text().split("\n\n")[0]
+        stepped = re.search(r"^-- then:", header, re.MULTILINE) is not None
+        reports.append({"name": report["name"], "sql": report["sql"], "files": files, "stepped": stepped})
+    return reports
+
+
+def own_versions(program):
+    """The program's and that of the query engine in it."""
+    locked = re.search(r'name = "polars"\nversion = "([^"]+)"', (ROOT / "Cargo.lock").read_text())
+    return {f"{said([program, '--version']).strip()} with polars crate {locked[1]}"}
+
+
+def ours(program, flags, names):
+    """Seconds and MB of a process that gives these reports."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, _, memory, _ = measured([program, "report", *names, *flags, "--output", folder])
+    return {"seconds": seconds, "memory": memory}
+
+
+def theirs(peer, reports):
+    """The same for a peer, and its version."""
+    with tempfile.TemporaryFile() as job:
+        job.write(json.dumps({"threads": THREADS, "queries": reports}).encode())
+        job.seek(0)
+        _, _, memory, output = measured([sys.executable, str(PEERS / PEER_SCRIPTS[peer])], stdin=job)
+    told = json.loads(output.splitlines()[-1])
+    seconds = [query["seconds"] for query in told["queries"]]
+    # Without one of them the sum says nothing.
+    return {"seconds": None if None in seconds else sum(seconds), "memory": memory, "version": told["version"]}
+
+
+def row(name, runs, peers):
+    """The medians of one line of the table; none of a peer that refuses."""
+    line = {"name": name}
+    for who in ["session-risk", *peers]:
+        parts = [(run[who]["seconds"], run[who]["memory"], run["session-risk"]["seconds"]) for run in runs]
+        if any(seconds is None for seconds, _, _ in parts):
+            line[who] = None
+            continue
+        parts = [(seconds, memory, own / seconds) for seconds, memory, own in parts]
+        line[who] = dict(zip(["seconds", "memory", "ratio"], map(statistics.median, zip(*parts))))
+    return line
+
+
+def table(rows, peers):
+    head = f"{'report':<26} {'session-risk':>16}"
+    print(head + "".join(f" | {peer:>16} {'ratio':>6}" for peer in peers))
+    for line in rows:
+        cells = lambda part: f"{part['seconds']:6.2f} s {part['memory']:5.0f} MB"
+        of_peer = lambda part: f" | {cells(part)} {part['ratio']:5.2f}x" if part else f" | {'refused':<23}"
+        print(f"{line['name']:<26} {cells(line['session-risk'])}" + "".join(of_peer(line[peer]) for peer in peers))
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--program", required=True)
+    arguments.add_argument("--sessions", type=int, default=10_000_000)
+    arguments.add_argument("--days", type=int, default=100)
+    arguments.add_argument("--lake", default=os.path.expanduser("~/.cache/session-risk/bench-lake"))
+    arguments.add_argument("--runs", type=int, default=3)
+    arguments.add_argument("--peers", nargs="*", choices=PEER_SCRIPTS, default=list(PEER_SCRIPTS))
+    arguments.add_argument("--reports", nargs="*", default=[], help="only these")
+    arguments.add_argument("--json", help="also write all figures into this file")
+    options = arguments.parse_args()
+
+    lake = lake_of(options.program, options.lake, options.sessions, options.days)
+    # As many cores for each, on whichever machine.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
+    flags = ["--lake", str(lake), "--last", f"{options.days}d", "--until", str(END), "--format", "json"]
+    reports = reports_of(options.program, flags, options.reports)
+    parts = [(report["name"] + (" (SQL only)" if report["stepped"] else ""), [report]) for report in reports]
+    runs, versions = {}, own_versions(options.program)
+    for number in range(options.runs):
+        for name, part in [*parts, (ALL, reports)]:
+            names = [report["name"] for report in part]
+            run = {"session-risk": ours(options.program, flags, names)}
+            run |= {peer: theirs(peer, part) for peer in options.peers}
+            versions |= {run[peer].pop("version") for peer in options.peers}
+            runs.setdefault(name, []).append(run)
+            seconds = lambda it: "refused" if it["seconds"] is None else f"{it['seconds']:.2f} s"
+            figures = ", ".join(f"{who} {seconds(it)} {it['memory']:.0f} MB" for who, it in run.items())
+            print(f"run {number + 1}, load {os.getloadavg()[0]:.1f}: {name}: {figures}", flush=True)
+
+    rows = [row(name, of_one, options.peers) for name, of_one in runs.items()]
+    machine = f"{platform.processor() or platform.machine()}, {THREADS} of {os.cpu_count()} cores"
+    print(f"\n{options.sessions} sessions over {options.days} days; medians of {options.runs} runs; {machine}")
+    print(", ".join(sorted(versions)), f"Python {platform.python_version()}", sep=", ")
+    table(rows, options.peers)
+    if options.json:
+        figures = {"sessions": options.sessions, "days": options.days, "machine": machine}
+        figures |= {"versions": sorted(versions), "rows": rows, "runs": runs}
+        pathlib.Path(options.json).write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
