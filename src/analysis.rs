@@ -1,7 +1,8 @@
 //! The analysis: questions of the catalogue, asked of the lake's day files, answered as plain tables.
 //!
-//! A query's header is read ([`header`]), its placeholders are bound ([`bind`]), an [`Engine`] runs it, and its rates
-//! are computed ([`rate`]). Must not know how the day files came to be, nor how an answer is shown.
+//! A query's header is read ([`header`]), its placeholders are bound ([`bind`]), an [`Engine`] runs it, its rows go
+//! through a step if it names one ([`steps`]), and its rates are computed ([`rate`]). Must not know how the day files
+//! came to be, nor how an answer is shown.
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
@@ -18,12 +19,14 @@ pub mod header;
 pub mod local;
 pub(crate) mod near;
 pub mod rate;
+pub mod steps;
 pub mod table;
 
 use bind::{Arguments, BindError};
 use catalogue::Query;
 use header::Literal;
 use rate::RateError;
+use steps::StepError;
 use table::Table;
 
 /// One day's Parquet file.
@@ -154,6 +157,15 @@ pub enum AnalysisError {
         #[source]
         source: EngineError,
     },
+    /// Its step.
+    #[error("the rows of the report `{report}` cannot be taken further")]
+    Step {
+        /// The report.
+        report: String,
+        /// Which step and column.
+        #[source]
+        source: StepError,
+    },
     /// Its rates.
     #[error("the header of the report `{report}` does not fit its rows")]
     Rate {
@@ -188,7 +200,11 @@ impl AnalysisError {
             Self::Engine { source, .. } => {
                 matches!(source, EngineError::Refused { .. } | EngineError::Type { .. })
             }
-            Self::Bind { .. } | Self::Rate { .. } | Self::Column { .. } | Self::Before { .. } => true,
+            Self::Bind { .. }
+            | Self::Step { .. }
+            | Self::Rate { .. }
+            | Self::Column { .. }
+            | Self::Before { .. } => true,
         }
     }
 }
@@ -213,7 +229,7 @@ pub struct Answer {
     pub query: Query,
     /// The parameters' values in this run.
     pub parameters: BTreeMap<String, Literal>,
-    /// The query's columns, then four a rate.
+    /// The query's columns or those of its step, then four a rate.
     pub table: Table,
 }
 
@@ -235,7 +251,7 @@ impl Answer {
     }
 }
 
-/// Asks one question of an engine and computes its rates.
+/// Asks one question of an engine, sends the rows through the query's step and computes its rates.
 ///
 /// # Errors
 /// [`AnalysisError`], which names the report and what does not fit.
@@ -249,6 +265,14 @@ pub fn answer(
     let sql = bound(query, range, given)?;
     let mut table =
         engine.query(&sql).map_err(|source| AnalysisError::Engine { report: report(), source })?;
+    let parameters = values(query, given);
+    if let Some(step) = query.header.then {
+        let whole = |name: &str| match parameters.get(name) {
+            Some(Literal::Integer(value)) => Some(*value),
+            _ => None,
+        };
+        table = step.run(&table, whole).map_err(|source| AnalysisError::Step { report: report(), source })?;
+    }
     rate::append(&mut table, &query.header.rates)
         .map_err(|source| AnalysisError::Rate { report: report(), source })?;
     let key = query.header.key.iter().map(|column| ("key", column));
@@ -256,7 +280,7 @@ pub fn answer(
     if let Some((role, column)) = key.chain(chart).find(|(_, column)| table.position(column).is_none()) {
         return Err(AnalysisError::Column { report: report(), role, column: column.clone() });
     }
-    Ok(Answer { parameters: values(query, given), query: query.clone(), table })
+    Ok(Answer { parameters, query: query.clone(), table })
 }
 
 /// Says what a question would run and read, without running it.

@@ -141,6 +141,31 @@ fn a_query_of_ones_own_that_does_not_fit_its_rows_is_refused_by_name() {
 }
 
 #[test]
+fn a_step_that_is_none_or_does_not_fit_the_rows_is_refused_with_report_and_column() {
+    let home = Home::new();
+    let typed = |sql: &str, step: &str| query(&home, sql).args(&format!("--then {step}"));
+    let count = "SELECT COUNT(*) AS sessions FROM sessions";
+    typed(count, "time_to_stat").is_refused(2, &["`time_to_stat`", "did you mean `time_to_start`?"]);
+    typed(count, "nothing_like_it")
+        .is_refused(2, &["`nothing_like_it`", "there are time_to_start, address_velocity"]);
+    typed("time_to_start", "time_to_start").is_refused(2, &["`time_to_start` is a report", "--then"]);
+    typed(count, "time_to_start").is_refused(2, &["`query`", "the column `device_type` (text)"]);
+    for (sql, words) in [
+        ("SELECT device_type, 1 AS seconds FROM sessions", ["`x`", "the column `sessions` (integer)"]),
+        ("SELECT device_type, 'a' AS seconds, 1 AS sessions FROM sessions", ["`x`", "gives the type text"]),
+        ("SELECT os_name AS device_type, 1 AS seconds, 0 - 1 AS sessions FROM sessions", ["`x`", "row 1"]),
+    ] {
+        home.write("own/x.sql", &format!("-- title: T\n-- question: Q?\n-- then: time_to_start\n\n{sql}\n"));
+        let report = home.command("report x --queries own --output out --format json --lake");
+        report.arg(sample_lake::PATH).is_refused(2, &words);
+        assert_eq!(fs::read_dir(home.path("out")).unwrap().count(), 0, "something half was written");
+    }
+    home.write("own/x.sql", "-- title: T\n-- question: Q?\n-- then: time_to_stat\n\nSELECT 1\n");
+    let report = home.command("report x --queries own --lake").arg(sample_lake::PATH);
+    report.is_refused(2, &["own/x.sql, line 3", "did you mean `time_to_start`?"]);
+}
+
+#[test]
 fn a_range_without_days_has_nothing_to_report_on() {
     let home = Home::new();
     let range = "--since 2020-01-01 --until 2020-01-31";

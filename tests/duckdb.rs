@@ -26,11 +26,16 @@ pub(crate) fn assert_same_as_duckdb(files: &[DayFile], query: &Query, range: Day
 pub(crate) fn assert_same_sql(files: &[DayFile], name: &str, sql: &str) {
     let ours = LocalEngine::new(files).query(sql).unwrap();
     let theirs = in_duckdb(files, sql);
+    assert_same_table(name, &ours, &theirs);
+}
+
+/// Compares names, order and every cell with what another program gives as JSON.
+pub(crate) fn assert_same_table(name: &str, ours: &Table, theirs: &Json) {
     let names: Vec<&str> = ours.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(json!(names), theirs["columns"], "{name}: columns");
     let rows = theirs["rows"].as_array().unwrap();
     assert_eq!(ours.rows.len(), rows.len(), "{name}: number of rows");
-    assert_same_rows(name, &ours, rows);
+    assert_same_rows(name, ours, rows);
 }
 
 fn assert_same_rows(name: &str, ours: &Table, theirs: &[Json]) {
@@ -44,7 +49,7 @@ fn assert_same_rows(name: &str, ours: &Table, theirs: &[Json]) {
                 value => plain(value) == *expected,
             };
             let column = &ours.columns[column].name;
-            assert!(same, "{name}, row {number}, {column}: {value:?} here, {expected} in DuckDB");
+            assert!(same, "{name}, row {number}, {column}: {value:?} here, {expected} there");
         }
     }
 }
@@ -61,23 +66,30 @@ fn plain(value: &Value) -> Json {
     }
 }
 
-/// The query's columns and rows by DuckDB. A machine without it fails: this tier is only run where it is installed.
+/// The query's columns and rows by DuckDB.
 fn in_duckdb(files: &[DayFile], sql: &str) -> Json {
     let folder = TempDir::new().unwrap();
     let no_rows = folder.path().join("no-rows.parquet");
     small_lake::write(&no_rows, &[]);
     let paths: Vec<&str> = files.iter().map(|file| file.path.to_str().unwrap()).collect();
-    let job = json!({"files": paths, "no_rows": no_rows, "sql": sql});
+    job(DUCKDB, &json!({"files": paths, "no_rows": no_rows, "sql": sql}))
+}
+
+const DUCKDB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/duckdb_query.py");
+
+/// What a Python script answers to a job. A machine without what it needs fails: this tier is only run where it is
+/// installed.
+pub(crate) fn job(script: &str, job: &Json) -> Json {
     let python = std::env::var_os("SESSION_RISK_PYTHON").unwrap_or_else(|| "python3".into());
     let mut child = Command::new(&python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/duckdb_query.py"))
+        .arg(script)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{} cannot be started: {error}", python.display()));
     child.stdin.take().unwrap().write_all(job.to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "DuckDB did not run the query:\n{sql}");
+    assert!(output.status.success(), "{script} did not answer:\n{job:#}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 

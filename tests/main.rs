@@ -52,6 +52,7 @@ mod side_by_side;
 mod simulation;
 mod small_lake;
 mod status;
+mod steps;
 mod truth;
 mod vanished;
 mod verify;

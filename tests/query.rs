@@ -108,17 +108,52 @@ fn a_folder_of_queries_adds_to_the_catalogue_and_replaces_what_has_its_name() {
     };
     let all = ask("report");
     let names: Vec<&str> = all.as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
-    assert_eq!((names.len(), names[2], names[8]), (9, "device_mix", "by_status"));
-    assert_eq!((&all[2]["title"], &all[2]["rows"]), (&json!("Mine"), &all[8]["rows"]));
+    assert_eq!((names.len(), names[2], names[10]), (11, "device_mix", "by_status"));
+    assert_eq!((&all[2]["title"], &all[2]["rows"]), (&json!("Mine"), &all[10]["rows"]));
     let rows =
         json!([{"status": "expired", "n": 286}, {"status": "active", "n": 27}, {"status": "new", "n": 7}]);
-    assert_eq!(all[8]["rows"], rows);
+    assert_eq!(all[10]["rows"], rows);
     assert_eq!(ask("query by_status --param least=100")[0]["rows"], json!([rows[0]]));
     let listed = home.command("report --list by_status --queries own").succeeds().stdout;
     assert!(
         listed.contains("by_status · By status") && listed.contains("from own/by_status.sql"),
         "{listed}"
     );
+}
+
+/// SQL that gives the step `time_to_start` its columns, of no device type and with 20 s for everybody.
+const WAITS: &str = "SELECT os_name AS device_type, 20 AS seconds, COUNT(*) AS sessions FROM sessions \
+                     GROUP BY os_name ORDER BY os_name ASC NULLS LAST";
+
+#[test]
+fn typed_sql_and_a_query_of_ones_own_may_go_through_a_step() {
+    let typed = json_of("query --then time_to_start", Some(WAITS))["reports"][0].clone();
+    let names: Vec<&str> =
+        typed["columns"].as_array().unwrap().iter().map(|column| column["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["device_type", "sessions", "started", "median_seconds", "p95_seconds"]);
+    let rows = typed["rows"].as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| row["sessions"].as_i64().unwrap()).sum::<i64>(), 320);
+    assert!(rows.iter().all(|row| row["p95_seconds"] == json!(20) && row["started"] == row["sessions"]));
+
+    let home = Home::new();
+    let header = "-- title: T\n-- question: Q?\n-- key: device_type\n-- then: time_to_start\n\
+                  -- rate: started_rate = started / sessions of sessions\n-- chart: bar p95_seconds by device_type\n";
+    home.write("own/by_system.sql", &format!("{header}\n{WAITS}\n"));
+    let own = home.command("query by_system --queries own --format json --lake").arg(sample_lake::PATH);
+    let own: Value = serde_json::from_str(&own.succeeds().stdout).unwrap();
+    let of = |row: &Value| json!([row["device_type"], row["sessions"], row["median_seconds"]]);
+    let own = own["reports"][0]["rows"].as_array().unwrap();
+    assert_eq!(own.iter().map(of).collect::<Vec<_>>(), rows.iter().map(of).collect::<Vec<_>>());
+    assert!(own.iter().all(|row| row["started_rate"] == json!(1.0)), "{own:#?}");
+}
+
+#[test]
+fn explain_tells_the_step() {
+    let explained = json_of("report time_to_start network_risk --explain", None);
+    let then = |nth: usize| &explained["reports"][nth]["then"];
+    assert_eq!((then(0), then(1)), (&json!("time_to_start"), &Value::Null));
+    let told = run("query --explain --then time_to_start", Some(WAITS)).stdout;
+    assert!(told.contains("\nThen: time_to_start: Median and 95th percentile of"), "{told}");
 }
 
 #[test]
@@ -141,7 +176,7 @@ fn the_list_needs_no_lake_and_tells_each_parameter() {
     let listed: Value =
         serde_json::from_str(&home.command("report --list --format json").succeeds().stdout).unwrap();
     let reports = listed["reports"].as_array().unwrap();
-    assert_eq!((&listed["version"], reports.len()), (&json!(1), 8));
+    assert_eq!((&listed["version"], reports.len()), (&json!(1), 10));
     let expected = json!({
         "name": "threat_by_country",
         "title": "Threat level by country",

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use arrow::datatypes::DataType;
 use session_risk::analysis::catalogue::Catalogue;
+use session_risk::analysis::steps::STEPS;
 use session_risk::report::text;
 use session_risk::sandbox::{Sandbox, SandboxOptions};
 use session_risk::session::schema::{moment_type, schema};
@@ -226,6 +227,22 @@ fn every_report_and_every_data_sample_is_named() {
     }
     for name in data_samples::names() {
         assert!(README.contains(&format!("| `data-samples/{name}` |")), "{name}");
+    }
+}
+
+#[test]
+fn every_step_is_told_with_what_it_needs() {
+    let rows = rows("Commands");
+    for step in STEPS {
+        let row = rows.iter().find(|row| row.len() == 4 && row[0] == format!("`{}`", step.name));
+        let row = row.unwrap_or_else(|| panic!("the README has no row for the step {}", step.name));
+        let columns = step.columns.iter().map(|(name, kind)| format!("`{name}` ({})", kind.name()));
+        assert_eq!(row[1], columns.collect::<Vec<_>>().join(", "), "{}", step.name);
+        let parameters = step.parameters.iter().map(|setting| {
+            let (min, max) = setting.range;
+            format!("`{}` = {} ({min} to {max})", setting.name, setting.default)
+        });
+        assert_eq!(row[2], parameters.collect::<Vec<_>>().join(", "), "{}", step.name);
     }
 }
 

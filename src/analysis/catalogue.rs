@@ -7,14 +7,15 @@ use std::path::PathBuf;
 
 use super::bind::{self, BindError};
 use super::header::{Header, HeaderError};
-use super::near::nearest;
+use super::near;
+use super::steps::{Setting, Step};
 
 mod folder;
 
 pub use folder::FolderError;
 
 /// The built-in queries, in the order in which reports show them.
-const BUILT_IN: [(&str, &str); 8] = [
+const BUILT_IN: &[(&str, &str)] = &[
     ("network_risk", include_str!("../../queries/network_risk.sql")),
     ("threat_by_country", include_str!("../../queries/threat_by_country.sql")),
     ("device_mix", include_str!("../../queries/device_mix.sql")),
@@ -23,6 +24,8 @@ const BUILT_IN: [(&str, &str); 8] = [
     ("inquiries_per_device", include_str!("../../queries/inquiries_per_device.sql")),
     ("started_rate", include_str!("../../queries/started_rate.sql")),
     ("signal_coverage", include_str!("../../queries/signal_coverage.sql")),
+    ("time_to_start", include_str!("../../queries/time_to_start.sql")),
+    ("address_velocity", include_str!("../../queries/address_velocity.sql")),
 ];
 
 /// The name of a query that is in no catalogue.
@@ -51,15 +54,17 @@ impl Query {
         Ok(Self { name: name.to_owned(), header, sql: sql.to_owned(), file: None })
     }
 
-    /// A query as somebody typed it: one SELECT without a header.
+    /// A query as somebody typed it: one SELECT without a header, and the step that its rows go through.
     ///
     /// # Errors
     /// [`BindError`] if it is not one SELECT, or would do more than read the table `sessions`.
-    pub fn ad_hoc(sql: &str) -> Result<Self, BindError> {
+    pub fn ad_hoc(sql: &str, then: Option<&'static Step>) -> Result<Self, BindError> {
         bind::one_select(sql)?;
         let header = Header {
             title: "Query".to_owned(),
             question: sql.split_whitespace().collect::<Vec<_>>().join(" "),
+            parameters: then.iter().flat_map(|step| step.parameters).map(Setting::parameter).collect(),
+            then,
             ..Header::default()
         };
         Ok(Self { name: AD_HOC.to_owned(), header, sql: sql.to_owned(), file: None })
@@ -74,7 +79,7 @@ pub struct Catalogue {
 
 /// A report that the catalogue does not have.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no report `{name}`; {}", hint(near, known))]
+#[error("there is no report `{name}`; {}", near::hint(near.as_deref(), known.iter().map(String::as_str)))]
 pub struct UnknownReport {
     /// What was asked for.
     pub name: String,
@@ -82,13 +87,6 @@ pub struct UnknownReport {
     pub known: Vec<String>,
     /// What was likely meant.
     pub near: Option<String>,
-}
-
-fn hint(near: &Option<String>, known: &[String]) -> String {
-    match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are {}", known.join(", ")),
-    }
 }
 
 impl Catalogue {
@@ -135,7 +133,7 @@ impl Catalogue {
 
     fn unknown(&self, name: &str) -> UnknownReport {
         let known: Vec<String> = self.queries.iter().map(|query| query.name.clone()).collect();
-        let near = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        let near = near::nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
         UnknownReport { name: name.to_owned(), known, near }
     }
 }

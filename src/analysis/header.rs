@@ -1,7 +1,8 @@
 //! The header of a query file: comment lines that say what the query answers and what its columns mean.
 //!
 //! The header is the run of `--` lines at the top of the file; it ends with the first line that is none. Owns the
-//! grammar and its errors, which name file and line. Must not know how a query is bound, run or shown.
+//! grammar and its errors, which name file and line. Must not know how a query is bound, run or shown, and of the
+//! steps only their names and parameters.
 //!
 //! ```sql
 //! -- title: Threat level by country                      required
@@ -12,10 +13,14 @@
 //! -- parameter: NAME = DEFAULT (MIN..MAX) text           repeatable; 'text' in quotes has no range
 //! -- note: how the figures mislead                       repeatable
 //! -- before: 28d                                         days read before the range
+//! -- then: STEP                                          what is made of the rows; key, rates and chart are over that
 //! ```
-//! A parameter named `min_sessions` also says under how many counted sessions a row is marked as small.
+//! A parameter named `min_sessions` also says under how many counted sessions a row is marked as small. A step's
+//! parameters are the query's: what the header does not declare of them, the step does.
 
 use std::fmt;
+
+use super::steps::{Step, UnknownStep};
 
 mod parse;
 
@@ -41,6 +46,8 @@ pub struct Header {
     pub notes: Vec<String>,
     /// How many days before the range the query reads.
     pub before: Option<u32>,
+    /// What is made of the SQL's rows.
+    pub then: Option<&'static Step>,
 }
 
 /// A declared share: SQL counts, the code divides.
@@ -143,17 +150,47 @@ pub enum Problem {
     /// A default outside its own range.
     #[error("the default of `{0}` lies outside its range")]
     Default(String),
+    /// A step that is none.
+    #[error(transparent)]
+    UnknownStep(#[from] UnknownStep),
+    /// A parameter of the step that cannot be its.
+    #[error(
+        "the step `{step}` takes a whole number as `{parameter}`, and the header declares something else"
+    )]
+    StepParameter {
+        /// The step.
+        step: &'static str,
+        /// The parameter.
+        parameter: &'static str,
+    },
     /// No SQL after the header.
     #[error("there is no query below the header")]
     NoQuery,
 }
 
-const FIELDS: [&str; 8] = ["title", "question", "key", "rate", "chart", "parameter", "note", "before"];
+const FIELDS: [&str; 9] =
+    ["title", "question", "key", "rate", "chart", "parameter", "note", "before", "then"];
 
 impl Header {
     /// The declared parameter of that name.
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+
+    /// Sends the rows through a step, whose parameters become the query's where it has not declared them itself.
+    ///
+    /// # Errors
+    /// [`Problem::StepParameter`] if it has declared one as something else.
+    pub fn go_through(&mut self, step: &'static Step) -> Result<(), Problem> {
+        for setting in step.parameters {
+            match self.parameter(setting.name).map(|parameter| &parameter.default) {
+                Some(Literal::Integer(_)) => {}
+                Some(_) => return Err(Problem::StepParameter { step: step.name, parameter: setting.name }),
+                None => self.parameters.push(setting.parameter()),
+            }
+        }
+        self.then = Some(step);
+        Ok(())
     }
 }
 

@@ -8,6 +8,14 @@ pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>)
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
+/// What to say of a name that is not known: what was likely meant, or else what there is.
+pub(crate) fn hint<'a>(near: Option<&str>, known: impl IntoIterator<Item = &'a str>) -> String {
+    match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

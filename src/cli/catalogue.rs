@@ -10,6 +10,7 @@ use clap::Args;
 use crate::analysis::bind::{self, Arguments, BindError};
 use crate::analysis::catalogue::{Catalogue, FolderError, Query, UnknownReport};
 use crate::analysis::header::HeaderError;
+use crate::analysis::steps::{self, UnknownStep};
 
 /// The flags that say what can be asked.
 #[derive(Debug, Clone, Args)]
@@ -36,6 +37,14 @@ pub enum AskError {
     /// The user's own folder of queries.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// A step that is none.
+    #[error(transparent)]
+    UnknownStep(#[from] UnknownStep),
+    /// A step for a report, which has its own or none.
+    #[error(
+        "--then is for SQL that is typed, and `{0}` is a report; what becomes of its rows says its header"
+    )]
+    StepOfReport(String),
     /// SQL that is not one SELECT, or would do more than read.
     #[error("the query cannot be run")]
     Sql(#[source] BindError),
@@ -81,19 +90,21 @@ impl CatalogueArgs {
         Ok(catalogue)
     }
 
-    /// The query of that name, or the one that the text itself is: whatever is more than a word is SQL.
+    /// The query of that name, or the one that the text itself is: whatever is more than a word is SQL, whose rows
+    /// can go through a step.
     ///
     /// # Errors
-    /// [`AskError`] if the catalogue does not have it, or it is not one SELECT that only reads.
-    pub fn query(&self, asked: &str) -> Result<Query, AskError> {
+    /// [`AskError`] if the catalogue does not have it, it is not one SELECT that only reads, or there is no such step.
+    pub fn query(&self, asked: &str, then: Option<&str>) -> Result<Query, AskError> {
         let asked = asked.trim();
+        let step = then.map(steps::find).transpose()?;
         if !asked.is_empty() && asked.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c)) {
             let mut found = self.catalogue()?.select(&[asked.to_owned()])?;
             if let Some(query) = found.pop() {
-                return Ok(query);
+                return if step.is_some() { Err(AskError::StepOfReport(query.name)) } else { Ok(query) };
             }
         }
-        Query::ad_hoc(asked).map_err(AskError::Sql)
+        Query::ad_hoc(asked, step).map_err(AskError::Sql)
     }
 
     /// The given parameters' values for each of the queries, by its name. Each must be one of theirs; a later value

@@ -24,6 +24,9 @@ pub(super) struct QueryArgs {
     lake: LakeArgs,
     #[command(flatten)]
     page: PageArgs,
+    /// Send the rows of the SQL through a step, as a report's header does with -- then:
+    #[arg(long, value_name = "STEP", help_heading = "Queries")]
+    then: Option<String>,
     /// Print what would be run and read, and run nothing
     #[arg(long)]
     explain: bool,
@@ -35,8 +38,8 @@ pub(super) fn run(
     console: &Console,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let QueryArgs { asked, lake, page, explain: explain_only } = args;
-    let query = page.catalogue.query(&asked)?;
+    let QueryArgs { asked, lake, page, then, explain: explain_only } = args;
+    let query = page.catalogue.query(&asked, then.as_deref())?;
     let (options, days) = page.into_options(vec![query], terminal(), Timestamp::now())?;
     let lake = Lake::open(lake.location()?, runtime)?;
     if explain_only {

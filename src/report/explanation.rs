@@ -65,6 +65,9 @@ impl Explained<'_> {
             for (name, value) in &explanation.parameters {
                 writeln!(out, "Parameter: {name} = {}", text::visible(&value.to_string()))?;
             }
+            if let Some(step) = explanation.query.header.then {
+                writeln!(out, "Then: {}: {}", step.name, step.does)?;
+            }
             writeln!(out, "SQL:")?;
             for line in explanation.sql.lines() {
                 writeln!(out, "{}", format!("  {}", text::visible(&line.replace('\t', "    "))).trim_end())?;
@@ -109,6 +112,8 @@ struct Report<'a> {
     parameters: BTreeMap<&'a str, Plain<'a>>,
     columns: &'a [String],
     sql: &'a str,
+    /// Null where the rows are the SQL's own.
+    then: Option<&'static str>,
 }
 
 impl<'a> Report<'a> {
@@ -120,6 +125,7 @@ impl<'a> Report<'a> {
             parameters: parameters.map(|(name, value)| (name.as_str(), Plain(value))).collect(),
             columns: &explanation.plan.columns,
             sql: &explanation.sql,
+            then: explanation.query.header.then.map(|step| step.name),
         }
     }
 }

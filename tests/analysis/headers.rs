@@ -21,7 +21,8 @@ fn a_full_header_is_read() {
          -- rate: high_rate = high / assessed of sessions\n-- rate: low_rate=low/assessed of sessions\n\
          -- chart: line high_rate by country_code\n-- parameter: least = 30 (1..1000) what (it) does\n\
          -- parameter: bound = 0.5 (0..1) a share\n-- parameter: level = 'high' which level\n\
-         -- note: one: thing\n-- note: another\n-- before: 28d\n\n-- a free comment\nSELECT 1\n",
+         -- note: one: thing\n-- note: another\n-- before: 28d\n\
+         -- then: time_to_start\n\n-- a free comment\nSELECT 1\n",
     )
     .unwrap();
     assert_eq!(header.title, "Threat: by country");
@@ -35,10 +36,11 @@ fn a_full_header_is_read() {
     assert_eq!(header.parameters[2].default, Literal::Text("high".into()));
     assert_eq!(header.notes, ["one: thing", "another"]);
     assert_eq!(header.before, Some(28));
+    assert_eq!(header.then.unwrap().name, "time_to_start");
 }
 
 #[test]
-fn the_first_eight_have_the_columns_and_keys_that_other_programs_rely_on() {
+fn each_has_the_columns_and_keys_that_other_programs_rely_on() {
     let lake = SmallLake::new([json!({})]);
     let catalogue = Catalogue::built_in().unwrap();
     let mut told = String::new();
@@ -67,6 +69,8 @@ fn the_first_eight_have_the_columns_and_keys_that_other_programs_rely_on() {
     inquiries_per_device | device_id | device_id, sessions, inquiries, addresses, countries | 
     started_rate | device_type | device_type, sessions, started, expired_unstarted | started_rate
     signal_coverage | signal | signal, sessions, known | known_rate
+    time_to_start | device_type | device_type, sessions, started, median_seconds, p95_seconds | 
+    address_velocity | ip_address | ip_address, sessions, most_5m, most_1h, most_24h, busiest_hour, inquiries, inquiries_5m, inquiries_1h, inquiries_24h | 
     ");
 }
 
@@ -93,6 +97,15 @@ fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
         ("+-- parameter: p = 5 (1..4) five\n", "line 3: the default of `p` lies outside its range"),
         ("+-- before: 4 weeks\n", "line 3: `before` has the form `-- before: 28d`"),
         ("+-- before: 0d\n", "line 3: `before` has the form"),
+        ("+-- then: one, two\n", "line 3: `then` has the form `-- then: STEP`"),
+        (
+            "+-- then: time_to_stat\n",
+            "line 3: there is no step `time_to_stat`; did you mean `time_to_start`?",
+        ),
+        (
+            "+-- then: nothing_like_it\n",
+            "line 3: there is no step `nothing_like_it`; there are time_to_start, address_velocity",
+        ),
         ("+SELECT 1\n-- rate: r = a / b of c\n", "line 4: `-- rate:` stands below the header"),
         ("+\n-- note: n\nSELECT 1\n", "line 4: `-- note:` stands below the header"),
         ("+", "line 3: there is no query below the header"),
@@ -108,7 +121,7 @@ fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
 fn the_built_in_headers_are_read_and_unknown_names_are_answered_with_the_known() {
     let catalogue = Catalogue::built_in().unwrap();
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    assert_eq!(catalogue.select(&[]).unwrap().len(), 8);
+    assert_eq!(catalogue.select(&[]).unwrap().len(), 10);
     let twice = catalogue.select(&names(&["device_mix", "network_risk", "device_mix"])).unwrap();
     assert_eq!(
         twice.iter().map(|query| query.name.as_str()).collect::<Vec<_>>(),
@@ -118,7 +131,8 @@ fn the_built_in_headers_are_read_and_unknown_names_are_answered_with_the_known()
     assert_eq!(
         error.to_string(),
         "there is no report `nope`; there are network_risk, threat_by_country, device_mix, daily_trend, \
-         inquiries_per_address, inquiries_per_device, started_rate, signal_coverage"
+         inquiries_per_address, inquiries_per_device, started_rate, signal_coverage, time_to_start, \
+         address_velocity"
     );
     let error = catalogue.select(&names(&["threat_by_contry"])).unwrap_err();
     assert_eq!(error.to_string(), "there is no report `threat_by_contry`; did you mean `threat_by_country`?");

@@ -4,6 +4,8 @@
 
 use std::str::FromStr;
 
+use crate::analysis::steps::{self, Step};
+
 use super::{Chart, ChartKind, FIELDS, Header, HeaderError, Literal, Parameter, Problem, Rate};
 
 const RATE: Problem = Problem::Form { field: "rate", form: "rate: NAME = numerator / denominator of total" };
@@ -56,6 +58,7 @@ struct Draft {
     parameters: Vec<Parameter>,
     notes: Vec<String>,
     before: Option<u32>,
+    then: Option<&'static Step>,
 }
 
 impl Draft {
@@ -72,6 +75,10 @@ impl Draft {
             "before" => {
                 let form = Problem::Form { field: "before", form: "before: 28d" };
                 once("before", &mut self.before, days(value).ok_or(form)?)
+            }
+            "then" => {
+                let step = name(value).ok_or(Problem::Form { field: "then", form: "then: STEP" })?;
+                once("then", &mut self.then, steps::find(&step)?)
             }
             "note" => {
                 self.notes.push(text("note", "note: one sentence", value)?);
@@ -93,7 +100,7 @@ impl Draft {
     }
 
     fn finish(self) -> Result<Header, Problem> {
-        Ok(Header {
+        let mut header = Header {
             title: self.title.ok_or(Problem::Missing("title"))?,
             question: self.question.ok_or(Problem::Missing("question"))?,
             key: self.key.unwrap_or_default(),
@@ -102,7 +109,12 @@ impl Draft {
             parameters: self.parameters,
             notes: self.notes,
             before: self.before,
-        })
+            then: None,
+        };
+        if let Some(step) = self.then {
+            header.go_through(step)?;
+        }
+        Ok(header)
     }
 }
 

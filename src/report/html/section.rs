@@ -101,6 +101,9 @@ fn query(answer: &Answer) -> Markup {
             @for (name, value) in &answer.parameters {
                 p { code { (text::visible(&format!(":{name} = {value}"))) } }
             }
+            @if let Some(step) = answer.query.header.then {
+                p { "Its rows go through the step " code { (step.name) } ": " (step.does) }
+            }
             pre tabindex="0" { code { (sql.join("\n")) } }
         }
     }

@@ -1,0 +1,167 @@
+//! Each report whose rows go through a step has the rows of an independent reckoning over the same files.
+
+use serde_json::{Value as Json, json};
+use session_risk::analysis::answer;
+use session_risk::analysis::bind::Arguments;
+use session_risk::analysis::catalogue::{Catalogue, Query};
+use session_risk::analysis::header::Literal;
+use session_risk::analysis::local::LocalEngine;
+use session_risk::analysis::rate::{HIGH, LOW, UNKNOWN};
+use session_risk::analysis::table::Table;
+
+use crate::duckdb::{assert_same_table, job};
+use crate::small_lake::{SmallLake, odd_rows, range};
+
+const RECKONING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/steps.py");
+
+/// The reports with a step.
+fn reports() -> Vec<Query> {
+    let mut queries = Catalogue::built_in().unwrap().queries().to_vec();
+    queries.retain(|query| query.header.then.is_some());
+    assert!(!queries.is_empty());
+    queries
+}
+
+/// One report's table, less the columns of its rates, and the values of its parameters.
+fn ours(query: &Query, lake: &SmallLake, given: &[(&str, i64)]) -> (Table, Json) {
+    let given = given.iter().filter(|(name, _)| query.header.parameter(name).is_some());
+    let given: Arguments =
+        given.map(|(name, value)| ((*name).to_owned(), Literal::Integer(*value))).collect();
+    let answer = answer(query, range(), &given, &LocalEngine::new(&lake.files)).unwrap();
+    let parameters = answer.parameters.iter().map(|(name, value)| match value {
+        Literal::Integer(value) => (name.clone(), json!(value)),
+        other => panic!("{name} is {other}"),
+    });
+    let parameters = Json::Object(parameters.collect());
+    let mut table = answer.table;
+    let rates = query.header.rates.iter();
+    let added: usize = rates.map(|_| ["", LOW, HIGH, UNKNOWN].len()).sum();
+    let own = table.columns.len() - added;
+    table.columns.truncate(own);
+    table.rows.iter_mut().for_each(|row| row.truncate(own));
+    (table, parameters)
+}
+
+/// The same by the reckoning.
+fn reckoned(query: &Query, lake: &SmallLake, parameters: &Json) -> Json {
+    let paths: Vec<&str> = lake.files.iter().map(|file| file.path.to_str().unwrap()).collect();
+    job(RECKONING, &json!({"report": query.name, "files": paths, "parameters": parameters}))
+}
+
+/// Compares one report with the reckoning; gives how many rows it has.
+fn assert_same(query: &Query, lake: &SmallLake, given: &[(&str, i64)]) -> usize {
+    let (table, parameters) = ours(query, lake, given);
+    assert_same_table(&format!("{} {parameters}", query.name), &table, &reckoned(query, lake, &parameters));
+    table.rows.len()
+}
+
+/// Odd rows with what the steps look at: moments, places of the address and of the device.
+fn rows(seed: u64, count: usize) -> Vec<Json> {
+    let mut random = fastrand::Rng::with_seed(seed ^ 0x57e9);
+    let mut rows = odd_rows(seed, count);
+    let mut last = json!("2026-11-20T12:00:00Z");
+    for row in &mut rows {
+        // Now and then two in one millisecond.
+        if random.u8(..8) == 0 {
+            row["created_at"] = last;
+        }
+        last = row["created_at"].clone();
+        let created: jiff::Timestamp = last.as_str().unwrap().parse().unwrap();
+        // Mostly soon, now and then days or centuries later, or before.
+        let wait = match random.u8(..20) {
+            0..16 => random.i64(0..300_000),
+            16 => random.i64(0..400 * 86_400_000),
+            17 => -random.i64(0..40_000_000),
+            18 => random.i64(-100_000_000_000..100_000_000_000) * 100,
+            _ => 0,
+        };
+        let started = jiff::Timestamp::from_millisecond(created.as_millisecond() + wait).unwrap();
+        row["started_at"] = or_null(&mut random, 0.2, json!(started.to_string()));
+        let place = place(&mut random);
+        let device = if random.u8(..4) == 0 { self::place(&mut random) } else { place };
+        row["latitude"] = or_null(&mut random, 0.05, json!(place.0));
+        row["longitude"] = or_null(&mut random, 0.05, json!(place.1));
+        let asked = if random.bool() { 0.05 } else { 1.0 };
+        let device = (device.0 + random.f64(), device.1 - random.f64() * 3.0);
+        row["gps_latitude"] = or_null(&mut random, asked, json!(device.0));
+        row["gps_longitude"] = or_null(&mut random, asked, json!(device.1));
+        let country = ["US", "DE", "de", "BR", ""][random.usize(..5)];
+        row["gps_country_code"] = or_null(&mut random, 0.3, json!(country));
+        row["device_handoff_method"] = or_null(&mut random, 0.8, json!("qr"));
+    }
+    rows
+}
+
+fn or_null(random: &mut fastrand::Rng, rate: f64, value: Json) -> Json {
+    if random.f64() < rate { Json::Null } else { value }
+}
+
+/// A place in degrees: in one of a few cities, anywhere, at an edge of the map, or beyond it.
+fn place(random: &mut fastrand::Rng) -> (f64, f64) {
+    const CITIES: [(f64, f64); 6] =
+        [(52.52, 13.405), (48.857, 2.352), (-17.8, 179.99), (-17.8, -179.99), (40.71, -74.0), (0.0, 0.0)];
+    match random.u8(..40) {
+        0..34 => CITIES[random.usize(..6)],
+        34..38 => (random.f64() * 180.0 - 90.0, random.f64() * 360.0 - 180.0),
+        38 => (90.0, -180.0),
+        _ => (91.0, 12.0),
+    }
+}
+
+/// Parameters of the steps, away from their defaults.
+const SETTINGS: &[&[(&str, i64)]] = &[
+    &[],
+    &[
+        ("min_burst", 2),
+        ("allowance_km", 0),
+        ("max_kmh", 1),
+        ("far_km", 5),
+        ("min_known", 1),
+        ("min_inquiries", 2),
+        ("min_shared", 2),
+        ("hub_limit", 3),
+    ],
+    &[
+        ("min_burst", 25),
+        ("allowance_km", 4000),
+        ("max_kmh", 90_000),
+        ("far_km", 9000),
+        ("min_known", 60),
+        ("min_inquiries", 6),
+        ("min_shared", 7),
+        ("hub_limit", 9),
+    ],
+];
+
+#[test]
+#[ignore = "needs python3 with pyarrow"]
+fn every_step_gives_the_rows_of_an_independent_reckoning_over_odd_lakes() {
+    for query in reports() {
+        let mut told = 0;
+        for seed in 1..=4 {
+            let lake = SmallLake::new(rows(seed, 1200));
+            told += SETTINGS.iter().map(|given| assert_same(&query, &lake, given)).sum::<usize>();
+        }
+        assert!(told > 10, "{} gave {told} rows", query.name);
+    }
+}
+
+#[test]
+#[ignore = "needs python3 with pyarrow"]
+fn every_step_gives_the_rows_of_an_independent_reckoning_over_no_session_one_session_and_nulls() {
+    for query in reports() {
+        for lake in [vec![], vec![json!({"is_vpn": true})], vec![json!({}); 40], rows(9, 1), rows(10, 2)] {
+            assert_same(&query, &SmallLake::new(lake), &[]);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs python3 with pyarrow"]
+#[should_panic(expected = "there")]
+fn a_difference_from_the_reckoning_is_seen() {
+    let query = &reports()[0];
+    let [lake, other] = [1, 2].map(|seed| SmallLake::new(rows(seed, 400)));
+    let (table, parameters) = ours(query, &lake, &[]);
+    assert_same_table(&query.name, &table, &reckoned(query, &other, &parameters));
+}
