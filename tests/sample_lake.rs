@@ -78,9 +78,9 @@ fn the_reports_over_it_have_known_rows() {
     let report = Home::new().command("report --last 5d --format json --lake").arg(PATH).succeeds();
     let report: Value = serde_json::from_str(&report.stdout).unwrap();
     assert_eq!(report["range"], json!({"since": "2026-11-16", "until": "2026-11-20"}));
-    assert_eq!((&report["complete"], report["reports"].as_array().unwrap().len()), (&json!(true), 10));
-    // Five days of 320 sessions have no bursts.
-    let without = ["address_velocity"];
+    assert_eq!((&report["complete"], report["reports"].as_array().unwrap().len()), (&json!(true), 12));
+    // Five days of 320 sessions have neither bursts nor travel.
+    let without = ["address_velocity", "impossible_travel"];
     for report in report["reports"].as_array().unwrap() {
         let name = report["name"].as_str().unwrap();
         assert_eq!(report["rows"].as_array().unwrap().is_empty(), without.contains(&name), "{name}");

@@ -8,7 +8,7 @@ import datetime
 import json
 import sys
 from fractions import Fraction
-from math import ceil
+from math import atan2, ceil, cos, floor, hypot, radians, sin
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -100,9 +100,79 @@ def inquiries(rows):
     return len({row["inquiry_id"] for row in rows} - {None})
 
 
+def place(latitude, longitude):
+    """A place as a unit vector; none where it is not known or not on the globe."""
+    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
+        return None
+    north, east = radians(latitude), radians(longitude)
+    return cos(north) * cos(east), cos(north) * sin(east), sin(north)
+
+
+def kilometres(a, b):
+    """The great-circle distance by the angle between the vectors, and not by the haversine."""
+    cross = (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
+    return 6371.0088 * atan2(hypot(*cross), sum(x * y for x, y in zip(a, b)))
+
+
+def impossible_travel(rows):
+    stops = []
+    for row in rows:
+        at = place(row["latitude"], row["longitude"])
+        anonymised = row["is_vpn"] or row["is_proxy"] or row["is_tor"]
+        if at and not anonymised and row["device_handoff_method"] is None:
+            stops.append((row["created_at"], row["session_id"], at, row))
+    told = {}
+    for kind in ("device", "inquiry"):
+        for name, of_one in groups(stops, lambda stop: stop[3][kind + "_id"]).items():
+            if name is None:
+                continue
+            of_one.sort(key=lambda stop: stop[:2])
+            for before, after in zip(of_one, of_one[1:]):
+                km = kilometres(before[2], after[2])
+                beyond, minutes = km - wanted["allowance_km"], (after[0] - before[0]) / 60_000
+                kmh = beyond / (minutes / 60) if minutes else None
+                if beyond > 0 and (kmh is None or kmh > wanted["max_kmh"]):
+                    countries = [stop[3]["country_code"] for stop in (before, after)]
+                    moments = [moment(stop[0]) for stop in (before, after)]
+                    row = [kind, name, before[1], after[1], *moments, *countries, km, minutes, kmh]
+                    told.setdefault((before[1], after[1]), row)
+    columns = ["kind", "id", "from_session", "to_session", "from_at", "to_at", "from_country", "to_country"]
+    # To the metre: distances that are equal by their definition may differ in their last bits.
+    ranked = sorted(told.values(), key=lambda row: (-round(1000 * row[8]), *row[:2], row[4], row[2], row[5], row[3]))
+    return columns + ["km", "minutes", "kmh"], ranked
+
+
+def gps_distance(rows):
+    told = []
+    for code, of_code in groups(rows, lambda row: row["country_code"]).items():
+        distances = []
+        for row in of_code:
+            device = [row["gps_latitude"], row["gps_longitude"]]
+            address = place(row["latitude"], row["longitude"])
+            if place(*device) and address:
+                cell = [floor(degrees * 10) / 10 for degrees in device]
+                middle = [
+                    edge if edge == most else edge + 0.05 for edge, most in zip(cell, (90, 180))
+                ]
+                distances.append(kilometres(place(*middle), address))
+        compared = [
+            (row["country_code"], row["gps_country_code"])
+            for row in of_code
+            if row["country_code"] and row["gps_country_code"]
+        ]
+        far = sum(km >= wanted["far_km"] for km in distances)
+        mismatched = sum(a.upper() != b.upper() for a, b in compared)
+        median = nearest_rank(distances, 50)
+        told.append([code, len(of_code), len(distances), median, far, len(compared), mismatched])
+    least = wanted["min_known"]
+    told.sort(key=lambda row: (row[2] < least, -row[4], -row[2], -row[1], nulls_last(row[0])))
+    columns = ["country_code", "sessions", "gps_known", "median_km", "far", "compared", "mismatched"]
+    return columns, told
+
+
 REPORTS = {
     reckon.__name__: reckon
-    for reckon in (time_to_start, address_velocity)
+    for reckon in (time_to_start, address_velocity, impossible_travel, gps_distance)
 }
 
 columns, told = REPORTS[job["report"]](sessions())

@@ -26,6 +26,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("signal_coverage", include_str!("../../queries/signal_coverage.sql")),
     ("time_to_start", include_str!("../../queries/time_to_start.sql")),
     ("address_velocity", include_str!("../../queries/address_velocity.sql")),
+    ("impossible_travel", include_str!("../../queries/impossible_travel.sql")),
+    ("gps_distance", include_str!("../../queries/gps_distance.sql")),
 ];
 
 /// The name of a query that is in no catalogue.

@@ -12,11 +12,15 @@ use super::near;
 use super::table::{Column, Table, Type, Value};
 
 mod address_velocity;
+mod globe;
+mod gps_distance;
+mod impossible_travel;
 mod quantile;
 mod time_to_start;
 
 /// Every step, in the order in which they are told.
-pub const STEPS: &[Step] = &[time_to_start::STEP, address_velocity::STEP];
+pub const STEPS: &[Step] =
+    &[time_to_start::STEP, address_velocity::STEP, impossible_travel::STEP, gps_distance::STEP];
 
 /// A step: what it needs and what it does.
 #[derive(Debug)]

@@ -168,6 +168,10 @@ fn bare_percent(share: f64) -> String {
 /// A column's name in words, to stand first: `vpn_rate` is `VPN rate`, `high_rate` is `High rate`.
 pub fn label(name: &str) -> String {
     let words = words(name);
+    // A unit is written small wherever it stands.
+    if ["km", "km/h"].contains(&words.as_str()) {
+        return words;
+    }
     let mut chars = words.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
@@ -181,6 +185,7 @@ fn word(word: &str) -> String {
     match word {
         "vpn" | "ip" | "os" | "gps" | "id" | "sdk" | "isp" => word.to_uppercase(),
         "tor" => "Tor".to_owned(),
+        "kmh" => "km/h".to_owned(),
         other => visible(other).into_owned(),
     }
 }
