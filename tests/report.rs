@@ -308,7 +308,7 @@ mod flags {
             ("--param =5", "it is not of the form NAME=VALUE"),
             (
                 "--param least=5",
-                "none of the reports has such a parameter; there are allowance_km, far_km, max_kmh, min_burst, min_inquiries, min_known, min_sessions",
+                "none of the reports has such a parameter; there are allowance_km, far_km, hub_limit, max_kmh, min_burst, min_inquiries, min_known, min_sessions, min_shared",
             ),
             ("device_mix --param min_sessions=5", "the report `device_mix` has no such parameter"),
             (

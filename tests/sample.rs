@@ -150,7 +150,7 @@ fn assert_catalogue_same_with_rows(lake: &LakeFiles) {
         .collect();
     let range = DayRange::ending("2026-11-20".parse().unwrap(), 31);
     let catalogue = Catalogue::built_in().unwrap();
-    assert_eq!(catalogue.queries().len(), 12);
+    assert_eq!(catalogue.queries().len(), 13);
     for query in catalogue.queries() {
         assert_same_as_duckdb(&files, query, range, &Arguments::new());
         let answer = answer(query, range, &Arguments::new(), &LocalEngine::new(&files)).unwrap();

@@ -170,9 +170,54 @@ def gps_distance(rows):
     return columns, told
 
 
+def clusters(rows):
+    rows = [row for row in rows if row["inquiry_id"] is not None]
+    shares = {}
+    for column in ("device_id", "ip_address"):
+        for name, of_one in groups(rows, lambda row: row[column]).items():
+            if name is not None:
+                shares[column, name] = of_one
+    counts = {entity: inquiries(of_one) for entity, of_one in shares.items()}
+    joining = [
+        {row["inquiry_id"] for row in shares[entity]}
+        for entity, count in counts.items()
+        if wanted["min_shared"] <= count <= wanted["hub_limit"]
+    ]
+    found = []
+    left = {row["inquiry_id"] for row in rows}
+    while left:
+        cluster = {left.pop()}
+        while more := [link for link in joining if link & cluster and link - cluster]:
+            cluster = cluster.union(*more)
+        left -= cluster
+        found.append(cluster)
+    told = []
+    for cluster in found:
+        if len(cluster) < wanted["min_inquiries"]:
+            continue
+        inside = [row for row in rows if row["inquiry_id"] in cluster]
+        different = [
+            len({row[column] for row in inside} - {None})
+            for column in ("device_id", "ip_address", "country_code")
+        ]
+        seen = [row["created_at"] for row in inside]
+        levels = [row["threat_level"] for row in inside if row["threat_level"] is not None]
+        told.append(
+            ["cluster", min(cluster), len(cluster), len(inside), *different]
+            + [moment(min(seen)), moment(max(seen)), len(levels), levels.count("high")]
+        )
+    for (column, name), count in counts.items():
+        if count >= wanted["min_shared"] and count > wanted["hub_limit"]:
+            kind = {"device_id": "device hub", "ip_address": "address hub"}[column]
+            told.append([kind, name, count, len(shares[column, name]), *[None] * 7])
+    told.sort(key=lambda row: (row[0] != "cluster", -row[2], -row[3], row[0], row[1]))
+    columns = ["kind", "name", "inquiries", "sessions", "devices", "addresses", "countries"]
+    return columns + ["first_seen", "last_seen", "assessed", "high"], told
+
+
 REPORTS = {
     reckon.__name__: reckon
-    for reckon in (time_to_start, address_velocity, impossible_travel, gps_distance)
+    for reckon in (time_to_start, address_velocity, impossible_travel, gps_distance, clusters)
 }
 
 columns, told = REPORTS[job["report"]](sessions())

@@ -28,6 +28,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("address_velocity", include_str!("../../queries/address_velocity.sql")),
     ("impossible_travel", include_str!("../../queries/impossible_travel.sql")),
     ("gps_distance", include_str!("../../queries/gps_distance.sql")),
+    ("clusters", include_str!("../../queries/clusters.sql")),
 ];
 
 /// The name of a query that is in no catalogue.

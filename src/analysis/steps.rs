@@ -12,6 +12,7 @@ use super::near;
 use super::table::{Column, Table, Type, Value};
 
 mod address_velocity;
+mod clusters;
 mod globe;
 mod gps_distance;
 mod impossible_travel;
@@ -19,8 +20,13 @@ mod quantile;
 mod time_to_start;
 
 /// Every step, in the order in which they are told.
-pub const STEPS: &[Step] =
-    &[time_to_start::STEP, address_velocity::STEP, impossible_travel::STEP, gps_distance::STEP];
+pub const STEPS: &[Step] = &[
+    time_to_start::STEP,
+    address_velocity::STEP,
+    impossible_travel::STEP,
+    gps_distance::STEP,
+    clusters::STEP,
+];
 
 /// A step: what it needs and what it does.
 #[derive(Debug)]

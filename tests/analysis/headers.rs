@@ -73,6 +73,7 @@ fn each_has_the_columns_and_keys_that_other_programs_rely_on() {
     address_velocity | ip_address | ip_address, sessions, most_5m, most_1h, most_24h, busiest_hour, inquiries, inquiries_5m, inquiries_1h, inquiries_24h | 
     impossible_travel | kind, id, from_session, to_session | kind, id, from_session, to_session, from_at, to_at, from_country, to_country, km, minutes, kmh | 
     gps_distance | country_code | country_code, sessions, gps_known, median_km, far, compared, mismatched | far_rate, mismatch_rate
+    clusters | name | kind, name, inquiries, sessions, devices, addresses, countries, first_seen, last_seen, assessed, high | high_rate
     ");
 }
 
@@ -106,7 +107,7 @@ fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
         ),
         (
             "+-- then: nothing_like_it\n",
-            "line 3: there is no step `nothing_like_it`; there are time_to_start, address_velocity, impossible_travel, gps_distance",
+            "line 3: there is no step `nothing_like_it`; there are time_to_start, address_velocity, impossible_travel, gps_distance, clusters",
         ),
         ("+SELECT 1\n-- rate: r = a / b of c\n", "line 4: `-- rate:` stands below the header"),
         ("+\n-- note: n\nSELECT 1\n", "line 4: `-- note:` stands below the header"),
@@ -123,7 +124,7 @@ fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
 fn the_built_in_headers_are_read_and_unknown_names_are_answered_with_the_known() {
     let catalogue = Catalogue::built_in().unwrap();
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    assert_eq!(catalogue.select(&[]).unwrap().len(), 12);
+    assert_eq!(catalogue.select(&[]).unwrap().len(), 13);
     let twice = catalogue.select(&names(&["device_mix", "network_risk", "device_mix"])).unwrap();
     assert_eq!(
         twice.iter().map(|query| query.name.as_str()).collect::<Vec<_>>(),
@@ -134,7 +135,7 @@ fn the_built_in_headers_are_read_and_unknown_names_are_answered_with_the_known()
         error.to_string(),
         "there is no report `nope`; there are network_risk, threat_by_country, device_mix, daily_trend, \
          inquiries_per_address, inquiries_per_device, started_rate, signal_coverage, time_to_start, \
-         address_velocity, impossible_travel, gps_distance"
+         address_velocity, impossible_travel, gps_distance, clusters"
     );
     let error = catalogue.select(&names(&["threat_by_contry"])).unwrap_err();
     assert_eq!(error.to_string(), "there is no report `threat_by_contry`; did you mean `threat_by_country`?");

@@ -173,9 +173,11 @@ fn every_query_answers_over_no_session_one_session_and_odd_ones() {
             "network_risk" => (1, 1),
             "signal_coverage" => (19, 19),
             // One session shares nothing with another.
-            "inquiries_per_address" | "inquiries_per_device" | "address_velocity" | "impossible_travel" => {
-                (0, 0)
-            }
+            "inquiries_per_address"
+            | "inquiries_per_device"
+            | "address_velocity"
+            | "impossible_travel"
+            | "clusters" => (0, 0),
             _ => (0, 1),
         };
         assert_eq!(rows(&SmallLake::new([])), of_none, "{}", query.name);
