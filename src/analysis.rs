@@ -1,8 +1,8 @@
 //! The analysis: questions of the catalogue, asked of the lake's day files, answered as plain tables.
 //!
 //! A query's header is read ([`header`]), its placeholders are bound ([`bind`]), an [`Engine`] runs it, its rows go
-//! through a step if it names one ([`steps`]), and its rates are computed ([`rate`]). Must not know how the day files
-//! came to be, nor how an answer is shown.
+//! through a step if it names one ([`steps`]), and its rates are computed ([`rate`]). Two answers can be compared
+//! ([`compare`]). Must not know how the day files came to be, nor how an answer is shown.
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
@@ -15,6 +15,7 @@ use crate::range::DayRange;
 
 pub mod bind;
 pub mod catalogue;
+pub mod compare;
 pub mod header;
 pub mod local;
 pub(crate) mod near;
@@ -24,6 +25,7 @@ pub mod table;
 
 use bind::{Arguments, BindError};
 use catalogue::Query;
+use compare::Compared;
 use header::Literal;
 use rate::RateError;
 use steps::StepError;
@@ -185,6 +187,14 @@ pub enum AnalysisError {
         /// The column.
         column: String,
     },
+    /// A column in the way of a comparison.
+    #[error("the report `{report}` has a column `{column}`, as a comparison would add; give it another name")]
+    Taken {
+        /// The report.
+        report: String,
+        /// The column.
+        column: String,
+    },
     /// A header field that has no meaning yet.
     #[error("the report `{report}` reads days before the range (`-- before:`), which is not supported yet")]
     Before {
@@ -204,6 +214,7 @@ impl AnalysisError {
             | Self::Step { .. }
             | Self::Rate { .. }
             | Self::Column { .. }
+            | Self::Taken { .. }
             | Self::Before { .. } => true,
         }
     }
@@ -229,8 +240,11 @@ pub struct Answer {
     pub query: Query,
     /// The parameters' values in this run.
     pub parameters: BTreeMap<String, Literal>,
-    /// The query's columns or those of its step, then four a rate.
+    /// The query's columns or those of its step, then four a rate; where it was compared, three more a rate and the
+    /// state.
     pub table: Table,
+    /// What it was compared with, if it was.
+    pub compared: Option<Compared>,
 }
 
 impl Answer {
@@ -240,6 +254,11 @@ impl Answer {
             Some(Literal::Integer(least)) => Some(*least),
             _ => None,
         }
+    }
+
+    /// How many rows the window has of its own: those after them are an earlier window's alone.
+    pub fn own_rows(&self) -> usize {
+        self.compared.as_ref().map_or(self.table.rows.len(), |compared| compared.own)
     }
 
     /// Whether one of the row's rates rests on too few assessed sessions.
@@ -280,7 +299,7 @@ pub fn answer(
     if let Some((role, column)) = key.chain(chart).find(|(_, column)| table.position(column).is_none()) {
         return Err(AnalysisError::Column { report: report(), role, column: column.clone() });
     }
-    Ok(Answer { parameters, query: query.clone(), table })
+    Ok(Answer { parameters, query: query.clone(), table, compared: None })
 }
 
 /// Says what a question would run and read, without running it.

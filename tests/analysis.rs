@@ -3,6 +3,8 @@
 use std::error::Error;
 
 mod binding;
+pub(crate) mod chance;
+mod comparing;
 mod engine;
 mod headers;
 mod queries;
