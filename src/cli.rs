@@ -4,6 +4,7 @@
 
 mod api;
 pub mod catalogue;
+pub mod compare;
 mod console;
 pub mod days;
 mod demo;

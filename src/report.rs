@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::analysis::{Answer, Scope};
 
+pub mod changes;
 pub mod chart;
 pub mod csv;
 pub mod explanation;
@@ -32,6 +33,8 @@ pub struct Page<'a> {
     pub generated_at: Timestamp,
     /// What was read, and how complete that is.
     pub scope: &'a Scope,
+    /// What it was compared with, if it was.
+    pub earlier: Option<&'a Scope>,
     /// The reports, in order.
     pub answers: &'a [Answer],
 }

@@ -67,7 +67,7 @@ fn plain(value: &Value) -> Json {
 }
 
 /// The query's columns and rows by DuckDB.
-fn in_duckdb(files: &[DayFile], sql: &str) -> Json {
+pub(crate) fn in_duckdb(files: &[DayFile], sql: &str) -> Json {
     let folder = TempDir::new().unwrap();
     let no_rows = folder.path().join("no-rows.parquet");
     small_lake::write(&no_rows, &[]);

@@ -10,6 +10,7 @@ mod bad_query;
 mod browser;
 mod bucket;
 mod budget;
+mod comparison;
 mod data_samples;
 mod decode;
 mod duckdb;

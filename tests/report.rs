@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 
+use jiff::{Timestamp, ToSpan};
 use serde_json::{Value as Json, json};
 use session_risk::analysis::Scope;
 use session_risk::analysis::catalogue::{Catalogue, Query};
@@ -20,6 +21,7 @@ pub(crate) fn options(names: &[&str], format: Format, width: usize) -> ReportOpt
     ReportOptions {
         queries: Catalogue::built_in().unwrap().select(&names).unwrap(),
         arguments: BTreeMap::new(),
+        compare: None,
         format,
         output: None,
         terminal: Terminal { width, ..Terminal::default() },
@@ -28,8 +30,12 @@ pub(crate) fn options(names: &[&str], format: Format, width: usize) -> ReportOpt
 }
 
 pub(crate) fn page(options: &ReportOptions, scope: &Scope) -> String {
+    compared_page(options, scope, None)
+}
+
+pub(crate) fn compared_page(options: &ReportOptions, scope: &Scope, earlier: Option<&Scope>) -> String {
     let mut out = Vec::new();
-    render(options, scope, &mut out).unwrap();
+    render(options, scope, earlier, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -52,6 +58,23 @@ pub(crate) fn lake() -> SmallLake {
         let code = row["country_code"].as_str();
         code.is_none_or(|code| code.len() == 2 && code != "us") && row["device_type"] != json!("")
     });
+    SmallLake::new(rows)
+}
+
+/// The same four weeks earlier: other people, fewer VPNs, a country that is there no more and one that is not yet.
+pub(crate) fn lake_before() -> SmallLake {
+    let mut rows = odd_rows(5, 3000);
+    rows.retain(|row| row["country_code"].as_str().is_none_or(|code| code.len() == 2 && code != "us"));
+    for (number, row) in rows.iter_mut().enumerate() {
+        let created: Timestamp = row["created_at"].as_str().unwrap().parse().unwrap();
+        row["created_at"] = json!((created - 28 * 24.hours()).to_string());
+        if row["country_code"] == json!("BR") {
+            row["country_code"] = json!("PL");
+        }
+        if number % 2 == 0 && row["is_vpn"] == json!(true) {
+            row["is_vpn"] = json!(false);
+        }
+    }
     SmallLake::new(rows)
 }
 
@@ -228,7 +251,7 @@ fn an_output_that_is_a_file_is_refused_before_anything_is_read() {
     options.output = Some(lake.files[0].path.clone());
     let mut scope = lake.scope();
     scope.files[0].path = "/nowhere".into();
-    let error = render(&options, &scope, &mut Vec::new()).unwrap_err();
+    let error = render(&options, &scope, None, &mut Vec::new()).unwrap_err();
     assert!(matches!(error, ReportError::Folder { .. }));
     assert!(
         chain(&error).contains("cannot be made the folder for the reports: it is a file"),
@@ -254,8 +277,8 @@ fn a_broken_pipe_is_a_normal_end_and_a_full_disk_is_not() {
     let lake = SmallLake::new([json!({})]);
     for format in [Format::Json, Format::Terminal, Format::Csv, Format::Markdown, Format::Html] {
         let options = options(&["device_mix"], format, 80);
-        render(&options, &lake.scope(), &mut Gone(io::ErrorKind::BrokenPipe)).unwrap();
-        let error = render(&options, &lake.scope(), &mut Gone(io::ErrorKind::StorageFull)).unwrap_err();
+        render(&options, &lake.scope(), None, &mut Gone(io::ErrorKind::BrokenPipe)).unwrap();
+        let error = render(&options, &lake.scope(), None, &mut Gone(io::ErrorKind::StorageFull)).unwrap_err();
         assert!(matches!(error, ReportError::Output(_)));
     }
 }

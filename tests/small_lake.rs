@@ -10,6 +10,7 @@ use arrow::array::{
 };
 use arrow::datatypes::DataType;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -29,7 +30,7 @@ impl SmallLake {
     /// Writes each row into the file of its `created_at`'s day; a missing id is made up.
     pub(crate) fn new(rows: impl IntoIterator<Item = Value>) -> Self {
         let folder = TempDir::new().unwrap();
-        let mut days: BTreeMap<jiff::civil::Date, Vec<Value>> = BTreeMap::new();
+        let mut days: BTreeMap<Date, Vec<Value>> = BTreeMap::new();
         for (number, mut row) in rows.into_iter().enumerate() {
             let fields = row.as_object_mut().unwrap();
             fields.entry("session_id").or_insert_with(|| json!(format!("iqse_{number}")));
@@ -57,6 +58,15 @@ impl SmallLake {
             complete: true,
             notes: Vec::new(),
         }
+    }
+
+    /// What the comparison with all of it reads: the four weeks before those, perhaps without a day of them.
+    pub(crate) fn scope_before(&self, missing: Option<&str>) -> Scope {
+        let range = DayRange::ending("2026-10-23".parse().unwrap(), 28);
+        let missing: Vec<Date> = missing.iter().map(|day| day.parse().unwrap()).collect();
+        let mut files = self.files.clone();
+        files.retain(|file| !missing.contains(&file.date));
+        Scope { range, files, complete: missing.is_empty(), missing, ..self.scope() }
     }
 }
 

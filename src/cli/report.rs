@@ -13,11 +13,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::catalogue::{AskError, CatalogueArgs};
+use super::compare::{Compare, parse_compare};
 use super::days::{Days, parse_date, parse_days};
 use crate::analysis::bind::Arguments;
 use crate::analysis::catalogue::Query;
 use crate::analysis::local::LocalEngine;
-use crate::analysis::{self, AnalysisError, Scope};
+use crate::analysis::{self, AnalysisError, Answer, Scope, compare};
 use crate::range::{Backwards, DayRange};
 use crate::report::csv::Csv;
 use crate::report::html::Html;
@@ -32,6 +33,12 @@ pub struct ReportArgs {
     /// Reports by name; all of them if none is named
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+
+    /// Compare with an earlier window: `previous` (as many days, just before), so many days back such as 28d, or
+    /// DATE..DATE; only complete days count
+    #[arg(long, value_name = "WINDOW", value_parser = parse_compare, conflicts_with = "include_today",
+          help_heading = "Range")]
+    pub compare: Option<Compare>,
     /// Over which days, with which parameters, in which form.
     #[command(flatten)]
     pub page: PageArgs,
@@ -92,6 +99,8 @@ pub struct ReportOptions {
     pub queries: Vec<Query>,
     /// What was set of their parameters, by report; all others keep their defaults.
     pub arguments: BTreeMap<String, Arguments>,
+    /// The earlier window to compare with, if any.
+    pub compare: Option<Compare>,
     /// How they look.
     pub format: Format,
     /// The folder for one file a report; none for standard output.
@@ -169,7 +178,8 @@ impl ReportArgs {
         generated_at: Timestamp,
     ) -> Result<(ReportOptions, Days), ReportError> {
         let queries = self.queries()?;
-        self.page.into_options(queries, terminal, generated_at)
+        let (options, days) = self.page.into_options(queries, terminal, generated_at)?;
+        Ok((ReportOptions { compare: self.compare, ..options }, days))
     }
 }
 
@@ -192,7 +202,8 @@ impl PageArgs {
             (Some(since), None) => Days::Since { since, include_today },
             (None, None) => Days::Last { days: last, include_today },
         };
-        Ok((ReportOptions { queries, arguments, format, output, terminal, generated_at }, days))
+        let compare = None;
+        Ok((ReportOptions { queries, arguments, compare, format, output, terminal, generated_at }, days))
     }
 }
 
@@ -230,16 +241,20 @@ impl ReportOptions {
     }
 }
 
-/// Computes the reports over the scope's files and writes them to `out`, or to files whose paths go to `out`.
+/// Computes the reports over the scope's files, compared with an earlier window if there is one, and writes them to
+/// `out`, or to files whose paths go to `out`.
 ///
 /// # Errors
 /// [`ReportError`]. That nobody reads `out` any more is none.
-pub fn render(options: &ReportOptions, scope: &Scope, out: &mut dyn Write) -> Result<(), ReportError> {
+pub fn render(
+    options: &ReportOptions,
+    scope: &Scope,
+    earlier: Option<&Scope>,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
     options.prepare()?;
-    let engine = LocalEngine::new(&scope.files);
-    let ask = |query| analysis::answer(query, scope.range, options.arguments_of(query), &engine);
-    let answers = options.queries.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
-    let page = Page { generated_at: options.generated_at, scope, answers: &answers };
+    let answers = answers(options, scope, earlier)?;
+    let page = Page { generated_at: options.generated_at, scope, earlier, answers: &answers };
     let Some(folder) = &options.output else {
         return sent(renderer(options.format, options.terminal).render(&page, out));
     };
@@ -254,6 +269,25 @@ pub fn render(options: &ReportOptions, scope: &Scope, out: &mut dyn Write) -> Re
         sent(writeln!(out, "{}", path.display()))?;
     }
     Ok(())
+}
+
+fn answers(
+    options: &ReportOptions,
+    scope: &Scope,
+    earlier: Option<&Scope>,
+) -> Result<Vec<Answer>, AnalysisError> {
+    let ask = |query: &Query, scope: &Scope| {
+        let engine = LocalEngine::new(&scope.files);
+        analysis::answer(query, scope.range, options.arguments_of(query), &engine)
+    };
+    let compared = |query: &Query| {
+        let mut answer = ask(query, scope)?;
+        if let Some(earlier) = earlier {
+            compare::compare(&mut answer, scope, ask(query, earlier)?, earlier)?;
+        }
+        Ok(answer)
+    };
+    options.queries.iter().map(compared).collect()
 }
 
 fn renderer(format: Format, terminal: Terminal) -> Box<dyn Renderer> {

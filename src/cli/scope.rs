@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::runtime::Handle;
 
+use super::compare::earlier;
 use super::console::Console;
 use super::days::Days;
 use super::exit::{Exit, Nothing, Usage};
@@ -66,16 +67,21 @@ pub(super) fn report(
 ) -> anyhow::Result<Exit> {
     let manifest = lake.manifest()?;
     let mut scope = scope(lake, &manifest, days, Timestamp::now())?;
+    let compare = options.compare;
+    let mut earlier = compare.map(|compare| earlier(compare, lake, &manifest, &mut scope)).transpose()?;
     // Where a page goes to a file or a program, a log should tell too.
-    if let Some(incomplete) = words::incomplete(&scope).filter(|_| !options.is_read_at_once()) {
-        console.say(&format!("session-risk: {incomplete}"));
+    let incomplete = words::incomplete(&scope).into_iter();
+    let incomplete = incomplete.chain(earlier.as_ref().and_then(words::earlier_incomplete));
+    for sentence in incomplete.filter(|_| !options.is_read_at_once()) {
+        console.say(&format!("session-risk: {sentence}"));
     }
-    let dates: Vec<Date> = scope.files.iter().map(|file| file.date).collect();
-    let readable = lake.day_files(&dates)?;
-    for file in &mut scope.files {
+    let mut files: Vec<&mut DayFile> = scope.files.iter_mut().collect();
+    files.extend(earlier.iter_mut().flat_map(|earlier| &mut earlier.files));
+    let readable = lake.day_files(&files.iter().map(|file| file.date).collect::<Vec<_>>())?;
+    for file in files {
         file.path = readable.path(file.date);
     }
-    render(options, &scope, stdout)?;
+    render(options, &scope, earlier.as_ref(), stdout)?;
     Ok(Exit::Done)
 }
 

@@ -27,16 +27,21 @@ impl Manifest {
     pub fn window(&self, range: DayRange) -> Option<Window> {
         let recorded = || self.days.range(range.since()..=range.until()).map(|(_, day)| day);
         recorded().next()?;
+        Some(Window {
+            with_file: recorded().filter(|day| day.rows > 0).map(|day| day.date).collect(),
+            incomplete: self.incomplete(range),
+            newest: recorded().filter_map(|day| day.newest).max(),
+        })
+    }
+
+    /// The days that are not complete: never fetched, or still open.
+    pub fn incomplete(&self, range: DayRange) -> Vec<Date> {
         let is_complete = |date: &Date| match self.days.get(date) {
             Some(day) => day.is_whole(),
             // Before the API's oldest session there is nothing to record, and yet nothing is missing.
             None => self.covers_day(*date),
         };
-        Some(Window {
-            with_file: recorded().filter(|day| day.rows > 0).map(|day| day.date).collect(),
-            incomplete: range.days().filter(|date| !is_complete(date)).collect(),
-            newest: recorded().filter_map(|day| day.newest).max(),
-        })
+        range.days().filter(|date| !is_complete(date)).collect()
     }
 
     pub(super) fn covers_day(&self, date: Date) -> bool {

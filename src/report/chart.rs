@@ -6,11 +6,13 @@
 use jiff::civil::Date;
 
 use crate::analysis::Answer;
+use crate::analysis::compare::Compared;
 use crate::analysis::header::ChartKind;
 use crate::analysis::rate::{HIGH, LOW};
 use crate::analysis::table::Value;
 
 use super::{MOST_ROWS, layout, text};
+use crate::range::DayRange;
 
 pub mod draw;
 
@@ -25,8 +27,19 @@ pub struct Chart {
     pub shares: bool,
     /// The points, in the rows' order.
     pub points: Vec<Point>,
+    /// The same of the earlier window, for a line that was compared.
+    pub earlier: Option<Earlier>,
     /// What is left out, a sentence each.
     pub left_out: Vec<String>,
+}
+
+/// The line of the earlier window, each of its points where its counterpart is or would be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Earlier {
+    /// Its days.
+    pub range: DayRange,
+    /// Its points: first those beside the line's own, in their order, then the others, which have a day.
+    pub points: Vec<Point>,
 }
 
 /// A bar, or a point of a line.
@@ -51,8 +64,9 @@ impl Chart {
         let mut left_out = Vec::new();
         // Few sessions make wide intervals, beside which nothing else can be told apart.
         let large = |row: &usize| !(bars && answer.is_small(*row));
-        let mut rows: Vec<usize> = (0..answer.table.rows.len()).filter(large).collect();
-        let small = answer.table.rows.len() - rows.len();
+        // Rows that are gone have nothing to draw.
+        let mut rows: Vec<usize> = (0..answer.own_rows()).filter(large).collect();
+        let small = answer.own_rows() - rows.len();
         if bars && rows.len() > MOST_ROWS {
             let all = text::count(rows.len() as i64);
             left_out.push(format!("Drawn are the first {MOST_ROWS} of {all} rows."));
@@ -66,6 +80,7 @@ impl Chart {
         let by =
             if header.key.contains(&wanted.by) { &header.key[..] } else { std::slice::from_ref(&wanted.by) };
         let points: Vec<Point> = rows.into_iter().map(|row| point(answer, row, &wanted.value, by)).collect();
+        let compared = answer.compared.as_ref().filter(|_| !bars);
         points.iter().any(|point| point.value.is_some()).then(|| Self {
             kind: wanted.kind,
             title: format!(
@@ -75,13 +90,22 @@ impl Chart {
             ),
             shares: header.rates.iter().any(|rate| rate.name == wanted.value),
             points,
+            earlier: compared.map(|compared| Earlier::new(answer, compared, &wanted.value, by)),
             left_out,
         })
     }
 
     /// The same in words: every bar, or a line's first, lowest, highest and last point.
     pub fn description(&self) -> String {
-        let known: Vec<&Point> = self.points.iter().filter(|point| point.value.is_some()).collect();
+        let earlier = self
+            .earlier
+            .as_ref()
+            .map(|earlier| format!(" Before, {}: {}", earlier.range, self.told(&earlier.points)));
+        self.told(&self.points) + &earlier.unwrap_or_default()
+    }
+
+    fn told(&self, points: &[Point]) -> String {
+        let known: Vec<&Point> = points.iter().filter(|point| point.value.is_some()).collect();
         let value = |point: &Point| point.value.unwrap_or_default();
         match (self.kind, &known[..]) {
             (ChartKind::Line, [first, .., last]) => {
@@ -95,7 +119,7 @@ impl Chart {
                 format!("{} points: {}.", known.len(), named.collect::<Vec<_>>().join("; "))
             }
             _ => {
-                let all: Vec<String> = self.points.iter().map(|point| self.in_words(point)).collect();
+                let all: Vec<String> = points.iter().map(|point| self.in_words(point)).collect();
                 format!("{}.", all.join("; "))
             }
         }
@@ -112,6 +136,26 @@ impl Chart {
             Some((low, high)) => format!("{label} {value} {}", text::interval(low, high)),
             None => format!("{label} {value}"),
         }
+    }
+}
+
+impl Earlier {
+    fn new(answer: &Answer, compared: &Compared, value: &str, by: &[String]) -> Self {
+        let point = |row: usize| Point {
+            value: compared.rows[row].earlier.and_then(|at| {
+                compared.earlier.value(at, value).as_number().filter(|value| value.is_finite())
+            }),
+            interval: None,
+            ..point(answer, row, value, by)
+        };
+        let mut points: Vec<Point> = (0..compared.own).map(point).collect();
+        let others = (compared.own..compared.rows.len()).map(point).filter(|point| point.day.is_some());
+        points.extend(others);
+        // Days have places of their own; anything else stands where the line's own points do.
+        if points.iter().all(|point| point.day.is_some()) {
+            points.sort_by_key(|point| point.day);
+        }
+        Self { range: compared.range, points }
     }
 }
 
@@ -155,6 +199,7 @@ mod tests {
             title: "T".into(),
             shares: true,
             points: values.iter().enumerate().map(point).collect(),
+            earlier: None,
             left_out: Vec::new(),
         }
     }

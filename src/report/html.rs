@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::analysis::Answer;
 
 use super::layout::Layout;
-use super::{MOST_ROWS, Page, Renderer, text, words};
+use super::{MOST_ROWS, Page, Renderer, changes, text, words};
 
 mod section;
 mod table;
@@ -83,6 +83,7 @@ fn document(page: &Page<'_>, reports: &[Shown<'_>], rows: usize) -> Markup {
                     ul.stamp {
                         li { strong { (stamp.range) } }
                         li { (stamp.length) }
+                        @if let Some(compared) = &stamp.compared { li { (compared) } }
                         li { (stamp.newest) }
                         li { "made " (made) }
                         li { (words::ZONE) }
@@ -97,10 +98,22 @@ fn document(page: &Page<'_>, reports: &[Shown<'_>], rows: usize) -> Markup {
                     @if reports.len() > 1 { (contents(reports)) }
                 }
                 main #figures {
+                    (changed(page))
                     (tiles::tiles(reports))
                     @for report in reports { (section::section(report, rows)) }
                 }
                 footer { p { "Made by session-risk. Figures for programs: " code { "--format json" } "." } }
+            }
+        }
+    }
+}
+
+fn changed(page: &Page<'_>) -> Markup {
+    html! {
+        @if let Some(changes) = changes::changes(page) {
+            section aria-labelledby="changes" {
+                h2 #changes { (changes::HEADING) }
+                ul.changes { @for sentence in &changes { li { (text::visible(sentence)) } } }
             }
         }
     }

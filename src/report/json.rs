@@ -5,11 +5,12 @@
 
 use std::io::{self, Write};
 
+use jiff::civil::Date;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::analysis::Answer;
 use crate::analysis::table::{Column, Value};
+use crate::analysis::{Answer, Scope};
 use crate::range::DayRange;
 
 use super::{Page, Renderer, text, words};
@@ -60,8 +61,19 @@ struct Document<'a> {
     generated_at: String,
     range: Range,
     complete: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<Comparison>,
     thresholds: [(); 0],
     reports: Vec<Report<'a>>,
+}
+
+/// What a page was compared with, and which days were left out of it and of the range.
+#[derive(Serialize)]
+struct Comparison {
+    range: Range,
+    complete: bool,
+    missing: Vec<String>,
+    missing_in_range: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -128,8 +140,19 @@ fn document<'a>(page: &Page<'a>) -> Document<'a> {
         generated_at: page.generated_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         range: range(page.scope.range),
         complete: page.scope.complete,
+        comparison: page.earlier.map(|earlier| comparison(page.scope, earlier)),
         thresholds: [],
         reports: page.answers.iter().map(|answer| report(page, answer)).collect(),
+    }
+}
+
+fn comparison(scope: &Scope, earlier: &Scope) -> Comparison {
+    let days = |days: &[Date]| days.iter().map(Date::to_string).collect();
+    Comparison {
+        range: range(earlier.range),
+        complete: earlier.complete,
+        missing: days(&earlier.missing),
+        missing_in_range: days(&scope.missing),
     }
 }
 
@@ -137,13 +160,15 @@ fn report<'a>(page: &Page<'a>, answer: &'a Answer) -> Report<'a> {
     let columns = &answer.table.columns;
     let name = |column: &'a Column| ColumnName { name: &column.name, data_type: column.data_type.name() };
     // A report may be passed on alone, so each carries what is true of the whole range.
-    let incomplete = words::incomplete(page.scope);
-    let notes = page.scope.notes.iter().chain(&answer.query.header.notes).cloned();
+    let incomplete = words::incomplete(page.scope).into_iter();
+    let earlier = page.earlier.and_then(words::earlier_incomplete);
+    let notes = page.scope.notes.iter().cloned().chain(earlier).chain(words::comparison(answer));
+    let notes = notes.chain(answer.query.header.notes.iter().cloned());
     Report {
         name: &answer.query.name,
         title: &answer.query.header.title,
         columns: columns.iter().map(name).collect(),
         rows: answer.table.rows.iter().map(|values| Row { columns, values }).collect(),
-        notes: incomplete.into_iter().chain(notes).collect(),
+        notes: incomplete.chain(notes).collect(),
     }
 }

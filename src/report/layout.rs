@@ -3,11 +3,14 @@
 //! Shared by the text formats; the cells are not yet escaped for any of them. Must not know widths or colours.
 
 use crate::analysis::Answer;
+use crate::analysis::compare::{CHANGE, P, PREVIOUS, STATE};
 use crate::analysis::header::{ChartKind, Rate};
 use crate::analysis::rate::{HIGH, LOW, UNKNOWN};
 use crate::analysis::table::{Type, Value};
 
 use super::text;
+
+pub mod compared;
 
 /// What stands where nothing is known.
 pub const NOTHING: &str = "–";
@@ -15,6 +18,9 @@ pub const NOTHING: &str = "–";
 pub const NO_KEY: &str = "(unknown)";
 /// What names a row whose key is the empty text, which is not the same.
 pub const EMPTY_KEY: &str = "(empty)";
+
+/// What is appended to a rate's name; the last three only where it was compared.
+const ENDS: [&str; 6] = [LOW, HIGH, UNKNOWN, PREVIOUS, CHANGE, P];
 
 /// An answer's cells.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +63,12 @@ pub enum Role {
     Counts,
     /// How many were not assessed.
     Unknown,
+    /// What a rate was in the earlier window.
+    Before,
+    /// How a rate changed since.
+    Change,
+    /// Whether the row is in both windows.
+    State,
 }
 
 /// One row.
@@ -75,8 +87,8 @@ pub struct Row {
 pub struct Cell {
     /// What it says.
     pub text: String,
-    /// What it says that of, exactly: one value; two for an interval (low, high) and for counts (numerator,
-    /// denominator).
+    /// What it says that of, exactly: one value; two for an interval (low, high), for counts (numerator,
+    /// denominator) and for a change (the change, its p-value).
     pub values: Vec<Value>,
 }
 
@@ -121,14 +133,15 @@ pub fn shown_rows(answer: &Answer, most: usize) -> usize {
 /// is not; of several, that would not be seen.
 fn plain_columns(answer: &Answer) -> impl Iterator<Item = usize> + '_ {
     let rates = &answer.query.header.rates;
-    let shown = |name: &str| {
-        rates.iter().any(|rate| {
-            [&rate.name, &rate.numerator, &rate.denominator].iter().any(|shown| *shown == name)
-                || (rates.len() == 1 && rate.total == name)
-                || [LOW, HIGH, UNKNOWN]
-                    .iter()
-                    .any(|end| name.strip_suffix(end).is_some_and(|name| name == rate.name))
-        })
+    let compared = answer.compared.is_some();
+    let ends: &[&str] = if compared { &ENDS } else { &ENDS[..3] };
+    let shown = move |name: &str| {
+        (compared && name == STATE)
+            || rates.iter().any(|rate| {
+                [&rate.name, &rate.numerator, &rate.denominator].iter().any(|shown| *shown == name)
+                    || (rates.len() == 1 && rate.total == name)
+                    || ends.iter().any(|end| name.strip_suffix(end).is_some_and(|name| name == rate.name))
+            })
     };
     (0..answer.table.columns.len()).filter(move |at| {
         let name = &answer.table.columns[*at].name;
@@ -157,7 +170,10 @@ fn upright(answer: &Answer) -> Layout {
         let of = |label: &str| if several { format!("{short} {label}") } else { text::label(label) };
         let counts = format!("{} of {}", text::label(&rate.numerator), text::words(&rate.denominator));
         columns.extend(rate_headings([text::label(&rate.name), of("95 % interval"), counts, of("unknown")]));
+        columns.extend(answer.compared.iter().flat_map(|_| compared::headings(of)));
     }
+    let by_state = answer.compared.as_ref().filter(|_| header.rates.is_empty());
+    columns.extend(by_state.map(|_| compared::state_heading()));
     let drawn = header.chart.as_ref().filter(|chart| chart.kind == ChartKind::Bar);
     let rows = (0..table.rows.len()).map(|row| {
         let small = answer.is_small(row);
@@ -171,7 +187,10 @@ fn upright(answer: &Answer) -> Layout {
         }
         for rate in &header.rates {
             cells.extend(rate_cells(answer, row, rate));
+            let compared = answer.compared.iter();
+            cells.extend(compared.flat_map(|compared| compared::cells(answer, compared, row, rate)));
         }
+        cells.extend(by_state.map(|compared| compared::state_cell(compared, row)));
         let value = drawn.and_then(|chart| table.value(row, &chart.value).as_number());
         Row { cells, small, bar: value.filter(|_| !small) }
     });
@@ -197,10 +216,13 @@ fn sideways_layout(answer: &Answer) -> Layout {
         counts,
         "Unknown".to_owned(),
     ]));
+    columns.extend(answer.compared.iter().flat_map(|_| compared::headings(text::label)));
     let rows = rates.iter().map(|rate| {
         let label = rate_label(rate);
         let mut cells = vec![Cell { text: label.clone(), values: vec![Value::Text(label)] }];
         cells.extend(rate_cells(answer, 0, rate));
+        let compared = answer.compared.iter();
+        cells.extend(compared.flat_map(|compared| compared::cells(answer, compared, 0, rate)));
         Row { cells, small: answer.is_small(0), bar: table.value(0, &rate.name).as_number() }
     });
     let rows = rows.collect();

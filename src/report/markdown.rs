@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use crate::analysis::Answer;
 
 use super::layout::{Cell, Layout, Role, shown_rows};
-use super::{MOST_ROWS, Page, Renderer, text, words};
+use super::{MOST_ROWS, Page, Renderer, changes, text, words};
 
 /// The longest text of a cell; a table of longer ones cannot be read.
 const LONGEST: usize = 100;
@@ -34,10 +34,17 @@ impl Renderer for Markdown {
     fn render(&self, page: &Page<'_>, out: &mut dyn Write) -> io::Result<()> {
         let stamp = words::stamp(page);
         writeln!(out, "# {}\n", words::HEADING)?;
-        let parts = [&stamp.range, &stamp.length, &stamp.newest, words::ZONE].map(harmless);
-        writeln!(out, "{}", parts.join(" · "))?;
+        let parts = [stamp.range.as_str(), &stamp.length].into_iter().chain(stamp.compared.as_deref());
+        let parts = parts.chain([stamp.newest.as_str(), words::ZONE]).map(harmless);
+        writeln!(out, "{}", parts.collect::<Vec<_>>().join(" · "))?;
         for warning in &stamp.warnings {
             writeln!(out, "\n> {}", harmless(warning))?;
+        }
+        if let Some(changes) = changes::changes(page) {
+            writeln!(out, "\n## {}\n", changes::HEADING)?;
+            for sentence in &changes {
+                writeln!(out, "- {}", harmless(sentence))?;
+            }
         }
         for answer in page.answers {
             Self { rows: shown_rows(answer, self.rows) }.answer(answer, out)?;
@@ -64,8 +71,8 @@ impl Markdown {
         }
         let small = words::small(answer, &layout, self.rows).map(|small| format!("* {small}"));
         let shares = words::shares(answer, &layout).map(str::to_owned);
-        let notes: Vec<String> =
-            small.into_iter().chain(shares).chain(header.notes.iter().cloned()).collect();
+        let notes = small.into_iter().chain(shares).chain(words::comparison(answer));
+        let notes: Vec<String> = notes.chain(header.notes.iter().cloned()).collect();
         if !notes.is_empty() {
             writeln!(out)?;
         }

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use crate::analysis::Answer;
 
 use super::layout::{Layout, shown_rows};
-use super::{MOST_ROWS, Page, Renderer, text, words};
+use super::{MOST_ROWS, Page, Renderer, changes, text, words};
 
 mod grid;
 
@@ -53,6 +53,7 @@ impl Renderer for Terminal {
     fn render(&self, page: &Page<'_>, out: &mut dyn Write) -> io::Result<()> {
         let wide = Self { width: self.width.max(NARROWEST), ..*self };
         wide.stamp(page, out)?;
+        wide.changes(page, out)?;
         for answer in page.answers {
             writeln!(out)?;
             Self { rows: shown_rows(answer, self.rows), ..wide }.answer(answer, out)?;
@@ -64,9 +65,21 @@ impl Renderer for Terminal {
 impl Terminal {
     fn stamp(&self, page: &Page<'_>, out: &mut dyn Write) -> io::Result<()> {
         let stamp = words::stamp(page);
-        self.parts(out, None, &[words::HEADING, &stamp.range, &stamp.length, &stamp.newest, words::ZONE])?;
+        let compared = stamp.compared.as_deref();
+        let parts = [words::HEADING, &stamp.range, &stamp.length].into_iter().chain(compared);
+        let parts: Vec<&str> = parts.chain([stamp.newest.as_str(), words::ZONE]).collect();
+        self.parts(out, None, &parts)?;
         for warning in &stamp.warnings {
             self.prose(out, Some(Ink::Warning), "", &text::visible(warning))?;
+        }
+        Ok(())
+    }
+
+    fn changes(&self, page: &Page<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let Some(changes) = changes::changes(page) else { return Ok(()) };
+        writeln!(out, "\n{}", self.ink(Ink::Bold, changes::HEADING))?;
+        for sentence in &changes {
+            self.prose(out, None, "  ", &text::visible(sentence))?;
         }
         Ok(())
     }
@@ -126,6 +139,9 @@ impl Terminal {
         }
         if let Some(shares) = words::shares(answer, layout) {
             self.prose(out, Some(Ink::Dim), "", shares)?;
+        }
+        for sentence in words::comparison(answer) {
+            self.prose(out, Some(Ink::Dim), "", &sentence)?;
         }
         for note in &answer.query.header.notes {
             self.prose(out, Some(Ink::Dim), "", &text::visible(note))?;

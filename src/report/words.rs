@@ -3,9 +3,13 @@
 //! Says them once, so that every format says the same. They are not yet escaped for any of them. Must not know
 //! how a format sets them.
 
+use jiff::civil::Date;
+
 use crate::analysis::header::{MIN_SESSIONS, Rate};
 use crate::analysis::{Answer, Scope};
+use crate::range::DayRange;
 
+use super::layout::compared::{FELL, ROSE, UNTESTED};
 use super::layout::{Layout, Role};
 use super::{Page, text};
 
@@ -25,6 +29,8 @@ pub struct Stamp {
     pub length: String,
     /// When the newest session was created.
     pub newest: String,
+    /// With which days these are compared, if they are.
+    pub compared: Option<String>,
     /// What makes the figures less than they seem, a sentence each.
     pub warnings: Vec<String>,
 }
@@ -38,23 +44,58 @@ pub fn stamp(page: &Page<'_>) -> Stamp {
         || "no session yet".to_owned(),
         |moment| format!("newest session {}", moment.strftime("%Y-%m-%d %H:%M")),
     );
-    let warnings = incomplete(scope).into_iter().chain(scope.notes.iter().cloned()).collect();
-    Stamp { range: format!("{} to {}", scope.range.since(), scope.range.until()), length, newest, warnings }
+    let compared = page.earlier.map(|earlier| format!("compared with {}", earlier.range));
+    let warnings = incomplete(scope).into_iter().chain(scope.notes.iter().cloned());
+    let warnings = warnings.chain(page.earlier.and_then(earlier_incomplete)).collect();
+    let range = format!("{} to {}", scope.range.since(), scope.range.until());
+    Stamp { range, length, newest, compared, warnings }
 }
 
 /// Which days of the range are missing or still open, if any are.
 pub fn incomplete(scope: &Scope) -> Option<String> {
-    let days = scope.range.len();
     match &scope.missing[..] {
         [] if scope.complete => None,
         [] => Some("Incomplete: not every day of the range is whole yet.".to_owned()),
-        missing => Some(format!(
-            "Incomplete: {} of {days} {} missing or still open: {}.",
-            missing.len(),
-            if days == 1 { "day" } else { "days" },
-            text::spans(missing)
-        )),
+        missing => Some(format!("Incomplete: {}.", missing_days(missing, scope.range))),
     }
+}
+
+/// Which days of the earlier window are missing or still open, if any are.
+pub fn earlier_incomplete(earlier: &Scope) -> Option<String> {
+    let range = earlier.range;
+    match &earlier.missing[..] {
+        [] => None,
+        missing if missing.len() >= range.len() => {
+            Some(format!("Nothing is compared: the lake has no complete day from {range}."))
+        }
+        missing => {
+            Some(format!("Compared with less than {range}: {}, and left out.", missing_days(missing, range)))
+        }
+    }
+}
+
+fn missing_days(missing: &[Date], range: DayRange) -> String {
+    let days = range.len();
+    let noun = if days == 1 { "day" } else { "days" };
+    format!("{} of {days} {noun} missing or still open: {}", missing.len(), text::spans(missing))
+}
+
+/// With what the figures were compared and what the marks mean; none where nothing was.
+pub fn comparison(answer: &Answer) -> Vec<String> {
+    let Some(compared) = &answer.compared else { return Vec::new() };
+    let range = compared.range;
+    let meaning = if answer.query.header.rates.is_empty() {
+        format!(
+            "State tells new rows, those of {range} that are gone, and those that are in both; n/a where the lake cannot tell."
+        )
+    } else {
+        format!(
+            "Before is the share from {range}, and the change is in percentage points. {ROSE} and {FELL} are more than \
+             chance: p under 0.05 in a test of two proportions, after Benjamini and Hochberg over the rows. \
+             {UNTESTED} rests on too few sessions to tell."
+        )
+    };
+    std::iter::once(meaning).chain(compared.notes.iter().cloned()).collect()
 }
 
 /// That rows were left out, if any were.

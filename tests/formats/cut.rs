@@ -59,7 +59,7 @@ fn several_reports_as_csv_on_standard_output_are_refused_before_any_work() {
     home.command("report --lake nowhere --format csv --output out").ends_with(4);
     let mut options = options(&[], Format::Csv, 80);
     let lake = countries(1);
-    let error = render(&options, &lake.scope(), &mut Vec::new()).unwrap_err();
+    let error = render(&options, &lake.scope(), None, &mut Vec::new()).unwrap_err();
     assert!(matches!(error, ReportError::OneAtATime { reports: 3.., .. }), "{error}");
     options.output = Some(home.path("out"));
     let written = page(&options, &lake.scope());

@@ -8,14 +8,14 @@ use session_risk::cli::report::Format;
 use session_risk::report::text;
 
 use super::{html_rows, markdown_cells};
-use crate::report::{lake, options, page};
+use crate::report::{compared_page, lake, lake_before, options, page};
 use crate::small_lake::SmallLake;
 
 /// serde_json may miss the last bit of what it reads.
 const EXACT: f64 = 1e-15;
 
 /// A rate as one format tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 struct Reading {
     share: Option<f64>,
     low: Option<f64>,
@@ -24,6 +24,11 @@ struct Reading {
     of: Option<i64>,
     /// Not told where it is 0 throughout.
     unknown: Option<i64>,
+    /// What it was, and how it changed; only where it was compared.
+    previous: Option<f64>,
+    change: Option<f64>,
+    /// `more`, `few`, or the row's state where there is no change to tell.
+    mark: &'static str,
 }
 
 impl Reading {
@@ -36,7 +41,9 @@ impl Reading {
         near(self.share, other.share)
             && near(self.low, other.low)
             && near(self.high, other.high)
-            && (self.hits, self.of) == (other.hits, other.of)
+            && near(self.previous, other.previous)
+            && near(self.change, other.change)
+            && (self.hits, self.of, self.mark) == (other.hits, other.of, other.mark)
             && self.unknown.unwrap_or(0) == other.unknown.unwrap_or(0)
     }
 }
@@ -46,75 +53,159 @@ fn told(query: &Query, json: &Json) -> Vec<Reading> {
     let rows = json["reports"][0]["rows"].as_array().unwrap();
     let rates = &query.header.rates;
     let all = rows.iter().flat_map(|row| rates.iter().map(move |rate| (row, rate)));
-    all.map(|(row, rate)| Reading {
-        share: row[&rate.name].as_f64(),
-        low: row[format!("{}_low", rate.name)].as_f64(),
-        high: row[format!("{}_high", rate.name)].as_f64(),
-        hits: row[&rate.numerator].as_i64(),
-        of: row[&rate.denominator].as_i64(),
-        unknown: row[format!("{}_unknown", rate.name)].as_i64(),
+    all.map(|(row, rate)| {
+        let number = |end: &str| row[format!("{}{end}", rate.name)].as_f64();
+        let mark = match (row["state"].as_str(), number("_change"), number("_p")) {
+            (Some("new"), ..) => "new",
+            (Some("gone"), ..) => "gone",
+            (Some("n/a"), ..) => "n/a",
+            (Some("same"), Some(_), None) => "few",
+            (Some("same"), Some(change), Some(p)) if change != 0.0 && p < 0.05 => "more",
+            _ => "",
+        };
+        Reading {
+            share: number(""),
+            low: number("_low"),
+            high: number("_high"),
+            hits: row[&rate.numerator].as_i64(),
+            of: row[&rate.denominator].as_i64(),
+            unknown: row[format!("{}_unknown", rate.name)].as_i64(),
+            previous: number("_previous"),
+            change: number("_change"),
+            mark,
+        }
     })
     .collect()
 }
 
-/// The rates out of a line's cells, by their forms and in their order: `5.8 %`, `[5.4–6.3]`, `702 of 12,041`, and
-/// where some are unknown, how many.
-fn from_cells(cells: &[String]) -> Vec<Reading> {
+/// How the rates stand in a line for people: for each of a line's rates whether what is unknown is told; and whether
+/// they were compared.
+struct Shape {
+    unknown: Vec<bool>,
+    compared: bool,
+}
+
+fn shape(query: &Query, json: &Json) -> Shape {
+    let report = &json["reports"][0];
+    let rows = report["rows"].as_array().unwrap();
+    let unknown = |name: &str| rows.iter().any(|row| row[format!("{name}_unknown")].as_i64() > Some(0));
+    let unknown: Vec<bool> = query.header.rates.iter().map(|rate| unknown(&rate.name)).collect();
+    let sideways = query.header.key.is_empty() && rows.len() == 1;
+    Shape {
+        unknown: if sideways { vec![unknown.contains(&true)] } else { unknown },
+        compared: report["columns"].as_array().unwrap().iter().any(|column| column["name"] == "state"),
+    }
+}
+
+/// A cell that stands for nothing known, or reads as something.
+fn or_nothing<T>(cell: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
+    if cell == "–" { Some(None) } else { read(cell).map(Some) }
+}
+
+/// The rates out of a line's cells, from its end: `5.8 %`, `[5.4–6.3]`, `702 of 12,041`, how many are unknown, what it
+/// was, and how it changed. None for a line that is no row.
+fn from_cells(cells: &[String], shape: &Shape) -> Option<Vec<Reading>> {
     let whole = |text: &str| text.replace(',', "").parse::<i64>().ok();
     let share = |text: &str| {
         let text = text.trim_start_matches(['<', '>']);
         text.parse::<f64>().ok().map(|percent| percent / 100.0)
     };
+    let percent = |cell: &str| or_nothing(cell, |cell| share(cell.strip_suffix(" %")?));
+    let mut rest = cells.iter().rev().map(String::as_str);
     let mut readings = Vec::new();
-    for (at, cell) in cells.iter().enumerate() {
-        let Some((hits, of)) = cell.split_once(" of ") else { continue };
-        let (Some(hits), Some(of)) = (whole(hits), whole(of)) else { continue };
-        let ends = cells[at - 1].strip_prefix('[').and_then(|ends| ends.strip_suffix(']')?.split_once('–'));
-        let (low, high) = ends.unzip();
-        readings.push(Reading {
-            share: cells[at - 2].strip_suffix(" %").and_then(share),
-            low: low.and_then(share),
-            high: high.and_then(share),
-            hits: Some(hits),
-            of: Some(of),
-            unknown: cells.get(at + 1).and_then(|cell| whole(cell)),
-        });
+    for told in shape.unknown.iter().rev() {
+        let (change, mark) = if shape.compared { from_change(rest.next()?)? } else { (None, "") };
+        let previous = if shape.compared { percent(rest.next()?)? } else { None };
+        let unknown = if *told { or_nothing(rest.next()?, whole)? } else { None };
+        let counts = or_nothing(rest.next()?, |cell| {
+            let (hits, of) = cell.split_once(" of ")?;
+            whole(hits).zip(whole(of))
+        })?;
+        let ends = or_nothing(rest.next()?, |cell| {
+            let (low, high) = cell.strip_prefix('[')?.strip_suffix(']')?.split_once('–')?;
+            share(low).zip(share(high))
+        })?;
+        let ((hits, of), (low, high)) = (counts.unzip(), ends.unzip());
+        let share = percent(rest.next()?)?;
+        readings.push(Reading { share, low, high, hits, of, unknown, previous, change, mark });
     }
-    readings
+    readings.reverse();
+    Some(readings)
 }
 
-fn from_terminal(shown: &str) -> Vec<Reading> {
+/// How a share changed: `▲ +1.2`, `−0.8`, `+3.4 ?`, or why that is not told.
+fn from_change(cell: &str) -> Option<(Option<f64>, &'static str)> {
+    if let Some(state) = ["new", "gone", "n/a"].into_iter().find(|state| *state == cell) {
+        return Some((None, state));
+    }
+    let marked = cell.strip_prefix("▲ ").or_else(|| cell.strip_prefix("▼ "));
+    let few = cell.strip_suffix(" ?");
+    let number = marked.or(few).unwrap_or(cell);
+    let points = number.replace('−', "-").replace(['+', '<'], "").parse::<f64>();
+    let change = or_nothing(number, |_| points.ok().map(|points| points / 100.0))?;
+    if let (Some(change), Some(_)) = (change, marked) {
+        assert_eq!(cell.starts_with('▲'), change > 0.0, "{cell}");
+    }
+    Some((
+        change,
+        if marked.is_some() {
+            "more"
+        } else if few.is_some() {
+            "few"
+        } else {
+            ""
+        },
+    ))
+}
+
+fn from_terminal(shown: &str, shape: &Shape) -> Vec<Reading> {
     let is_bar = |c: char| ('\u{2588}'..='\u{258f}').contains(&c);
     let cells = |line: &str| {
         let cells = line.split("  ").map(|cell| cell.trim().trim_matches(is_bar).trim().to_owned());
         cells.filter(|cell| !cell.is_empty()).collect::<Vec<_>>()
     };
-    shown.lines().flat_map(|line| from_cells(&cells(line))).collect()
+    shown.lines().filter_map(|line| from_cells(&cells(line), shape)).flatten().collect()
 }
 
-fn from_markdown(shown: &str) -> Vec<Reading> {
+fn from_markdown(shown: &str, shape: &Shape) -> Vec<Reading> {
     let lines = shown.lines().filter(|line| line.starts_with('|'));
-    lines.flat_map(|line| from_cells(&markdown_cells(line))).collect()
+    lines.filter_map(|line| from_cells(&markdown_cells(line), shape)).flatten().collect()
 }
 
-fn from_html(shown: &str) -> Vec<Reading> {
+fn from_html(shown: &str, query: &Query, shape: &Shape) -> Vec<Reading> {
     let mut rows = html_rows(shown).into_iter();
     // A report without rows has no table.
     let Some(heads) = rows.next() else { return Vec::new() };
     let heads: Vec<String> = heads.into_iter().map(|head| head.text).collect();
+    let names = query.header.rates.iter().map(|rate| text::label(&rate.name));
+    let names: Vec<String> =
+        if heads.iter().any(|head| head == "Share") { vec!["Share".to_owned()] } else { names.collect() };
     let mut readings = Vec::new();
     for row in rows {
         let number = |at: usize, name: &str| row[at].attribute(name).map(|text| text.parse::<f64>().unwrap());
         let whole = |at: usize, name: &str| row[at].attribute(name).map(|text| text.parse::<i64>().unwrap());
-        for at in (0..row.len()).filter(|at| row[*at].attributes.contains("data-count")) {
-            let is_unknown = heads.get(at + 1).is_some_and(|head| head.to_lowercase().ends_with("unknown"));
+        for (name, unknown) in names.iter().zip(&shape.unknown) {
+            let at = heads.iter().position(|head| head == name).unwrap();
+            let change = at + 4 + usize::from(*unknown);
+            let mark = match shape.compared.then(|| row[change].text.split(',').next().unwrap()) {
+                Some(words) => from_change(words).unwrap().1,
+                None => "",
+            };
+            let p = shape.compared.then(|| number(change, "data-p")).flatten();
+            assert_eq!(
+                p.is_some_and(|p| p < 0.05 && number(change, "data-value") != Some(0.0)),
+                mark == "more"
+            );
             readings.push(Reading {
-                share: number(at - 2, "data-value"),
-                low: number(at - 1, "data-low"),
-                high: number(at - 1, "data-high"),
-                hits: whole(at, "data-count"),
-                of: whole(at, "data-of"),
-                unknown: if is_unknown { whole(at + 1, "data-value") } else { None },
+                share: number(at, "data-value"),
+                low: number(at + 1, "data-low"),
+                high: number(at + 1, "data-high"),
+                hits: whole(at + 2, "data-count"),
+                of: whole(at + 2, "data-of"),
+                unknown: if *unknown { whole(at + 3, "data-value") } else { None },
+                previous: if shape.compared { number(change - 1, "data-value") } else { None },
+                change: if shape.compared { number(change, "data-value") } else { None },
+                mark,
             });
         }
     }
@@ -150,24 +241,24 @@ fn assert_csv_is_the_json(csv: &str, json: &Json) {
 }
 
 /// Renders a query in all formats and compares what each tells; gives how many rates it compared.
-fn assert_same_everywhere(query: &Query, scope: &Scope) -> usize {
+fn assert_same_everywhere(query: &Query, scope: &Scope, earlier: Option<&Scope>) -> usize {
     let in_format = |format| {
-        let mut options = options(&["network_risk"], format, 240);
+        let mut options = options(&["network_risk"], format, 400);
         options.queries = vec![query.clone()];
-        page(&options, scope)
+        compared_page(&options, scope, earlier)
     };
     let json: Json = serde_json::from_str(&in_format(Format::Json)).unwrap();
     assert_csv_is_the_json(&in_format(Format::Csv), &json);
     if query.header.rates.is_empty() {
         return 0;
     }
-    let told = told(query, &json);
+    let (told, shape) = (told(query, &json), shape(query, &json));
     // The last decimal of a percentage: what is under 0.1 % or over 99.9 % is told as that.
     const DECIMAL: f64 = 0.001;
     for (format, read, within) in [
-        ("HTML", from_html(&in_format(Format::Html)), EXACT),
-        ("Markdown", from_markdown(&in_format(Format::Markdown)), DECIMAL),
-        ("the terminal", from_terminal(&in_format(Format::Terminal)), DECIMAL),
+        ("HTML", from_html(&in_format(Format::Html), query, &shape), EXACT),
+        ("Markdown", from_markdown(&in_format(Format::Markdown), &shape), DECIMAL),
+        ("the terminal", from_terminal(&in_format(Format::Terminal), &shape), DECIMAL),
     ] {
         // People are shown twenty rows of a ranking.
         let is_series = query.header.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Line);
@@ -184,9 +275,26 @@ fn assert_same_everywhere(query: &Query, scope: &Scope) -> usize {
 fn the_figures_are_the_same_in_all_five_formats() {
     let lake = lake();
     let catalogue = Catalogue::built_in().unwrap();
-    let compare = |query: &Query| assert_same_everywhere(query, &lake.scope());
+    let compare = |query: &Query| assert_same_everywhere(query, &lake.scope(), None);
     let compared: usize = catalogue.queries().iter().map(compare).sum();
     assert!(compared > 60, "{compared}");
+}
+
+#[test]
+fn what_was_compared_is_the_same_in_all_five_formats() {
+    let (lake, before) = (lake(), lake_before());
+    let mut states = String::new();
+    for missing in [None, Some("2026-10-05"), Some("2026-10-23")] {
+        let earlier = before.scope_before(missing);
+        for query in Catalogue::built_in().unwrap().queries() {
+            assert_same_everywhere(query, &lake.scope(), Some(&earlier));
+            let options = options(&[&query.name], Format::Csv, 80);
+            states += &compared_page(&options, &lake.scope(), Some(&earlier));
+        }
+    }
+    for state in ["same", "new", "gone", "n/a"] {
+        assert!(states.contains(&format!(",{state}\r\n")), "{state} is not tried");
+    }
 }
 
 #[test]
@@ -198,7 +306,7 @@ fn what_is_not_known_is_not_zero_in_any_format() {
         json!({}),
     ]);
     for query in Catalogue::built_in().unwrap().queries() {
-        assert_same_everywhere(query, &lake.scope());
+        assert_same_everywhere(query, &lake.scope(), None);
     }
     let shown = |format| page(&options(&["threat_by_country"], format, 240), &lake.scope());
     let csv = shown(Format::Csv);

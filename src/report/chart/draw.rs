@@ -21,6 +21,7 @@ use crate::report::text;
 use super::{Chart, Point, plain};
 
 const FILL: &str = "var(--chart-fill)";
+const EARLIER: &str = "var(--chart-earlier)";
 const WHISKER: &str = "var(--chart-whisker)";
 const AXIS: &str = "var(--chart-axis)";
 const GRID: &str = "var(--chart-grid)";
@@ -82,29 +83,19 @@ fn line(chart: &Chart, width: f64) -> (f64, String) {
     let axis = Axis::new(chart, 4.0);
     let longest = [axis.low, axis.high].map(|end| text::width(&tick(end, axis.step, chart.shares)));
     let left = longest.into_iter().max().unwrap_or(0) as f64 * LETTERS.1 + 14.0;
-    let first = chart.points.iter().find_map(|point| point.day);
+    let earlier = chart.earlier.as_ref().map_or(&[][..], |earlier| &earlier.points[..]);
+    let first = chart.points.iter().chain(earlier).filter_map(|point| point.day).min();
     let place = |(at, point): (usize, &Point)| match (first, point.day) {
         (Some(first), Some(day)) => f64::from(first.until(day).map_or(0, |span| span.get_days())),
         _ => at as f64,
     };
-    let places: Vec<f64> = chart.points.iter().enumerate().map(place).collect();
-    let last = places.iter().copied().fold(1.0, f64::max);
-    // Where nothing is known the line is broken.
-    let known: Vec<(f64, &Point)> = places.into_iter().zip(&chart.points).collect();
-    let mut plots = Vec::new();
-    for run in known.split(|(_, point)| point.value.is_none()).filter(|run| !run.is_empty()) {
-        let values = run.iter().map(|(place, point)| (*place, point.value.unwrap_or_default()));
-        if run.len() == 1 {
-            plots.push(Plot::Scatter(ScatterPlot::new().with_data(values).with_color(FILL).with_size(3.0)));
-            continue;
-        }
-        let mut line = LinePlot::new().with_data(values).with_color(FILL).with_stroke_width(2.0);
-        if let Some(ends) = run.iter().map(|(_, point)| point.interval).collect::<Option<Vec<_>>>() {
-            let (lows, highs): (Vec<f64>, Vec<f64>) = ends.into_iter().unzip();
-            line = line.with_band(lows, highs);
-        }
-        plots.push(Plot::Line(line));
-    }
+    let placed = |at: (usize, _)| (place(at), at.1);
+    let own: Vec<(f64, &Point)> = chart.points.iter().enumerate().map(placed).collect();
+    let earlier: Vec<(f64, &Point)> = earlier.iter().enumerate().map(placed).collect();
+    let last = own.iter().chain(&earlier).map(|(place, _)| *place).fold(1.0, f64::max);
+    // What was before lies behind.
+    let mut plots = runs(&earlier, EARLIER, true);
+    plots.extend(runs(&own, FILL, false));
     let step = (last / ((width - left) / 75.0)).ceil().max(1.0);
     let labels: Vec<String> = chart.points.iter().map(|point| label(&point.label, 10)).collect();
     let name = move |place: f64| match first {
@@ -124,6 +115,27 @@ fn line(chart: &Chart, width: f64) -> (f64, String) {
         .with_y_tick_step(axis.step)
         .with_y_tick_format(axis.format(chart.shares));
     (height, drawing(plots, layout))
+}
+
+/// A line through points in their places, broken where nothing is known; dashed, or with its band.
+fn runs(points: &[(f64, &Point)], colour: &str, dashed: bool) -> Vec<Plot> {
+    let mut plots = Vec::new();
+    for run in points.split(|(_, point)| point.value.is_none()).filter(|run| !run.is_empty()) {
+        let values = run.iter().map(|(place, point)| (*place, point.value.unwrap_or_default()));
+        if run.len() == 1 {
+            plots.push(Plot::Scatter(ScatterPlot::new().with_data(values).with_color(colour).with_size(3.0)));
+            continue;
+        }
+        let mut line = LinePlot::new().with_data(values).with_color(colour).with_stroke_width(2.0);
+        if dashed {
+            line = line.with_dashed();
+        } else if let Some(ends) = run.iter().map(|(_, point)| point.interval).collect::<Option<Vec<_>>>() {
+            let (lows, highs): (Vec<f64>, Vec<f64>) = ends.into_iter().unzip();
+            line = line.with_band(lows, highs);
+        }
+        plots.push(Plot::Line(line));
+    }
+    plots
 }
 
 fn base(plots: &[Plot], width: f64, height: f64, left: f64) -> Layout {
@@ -203,9 +215,11 @@ impl Axis {
             let (low, high) = point.interval.unzip();
             [point.value, low, high].into_iter().flatten()
         };
+        let earlier = chart.earlier.iter().flat_map(|earlier| &earlier.points);
         let (low, high) = chart
             .points
             .iter()
+            .chain(earlier)
             .flat_map(ends)
             .fold((0.0_f64, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
         let span = if high > low { high - low } else { 1.0 };
@@ -251,6 +265,7 @@ mod tests {
             title: "T".into(),
             shares: true,
             points: values.iter().map(point).collect(),
+            earlier: None,
             left_out: Vec::new(),
         }
     }

@@ -52,6 +52,7 @@ fn figure(chart: &Chart, id: &str) -> Markup {
             figcaption {
                 (text::visible(&chart.title))
                 @if chart.points.iter().any(|point| point.interval.is_some()) { ", with the 95 % interval" }
+                @if let Some(earlier) = &chart.earlier { "; dashed: " (earlier.range) }
                 "."
                 @for sentence in &chart.left_out { " " (sentence) }
             }
@@ -68,7 +69,8 @@ fn notes(report: &Shown<'_>, rows: usize) -> Markup {
     let small = words::small(answer, layout, rows).map(|small| format!("* {small}"));
     let shares = words::shares(answer, layout).map(str::to_owned);
     let own = answer.query.header.notes.iter().cloned();
-    let notes: Vec<String> = small.into_iter().chain(shares).chain(own).collect();
+    let notes = small.into_iter().chain(shares).chain(words::comparison(answer));
+    let notes: Vec<String> = notes.chain(own).collect();
     html! {
         @if !notes.is_empty() {
             ul.notes { @for note in &notes { li { (text::visible(note)) } } }

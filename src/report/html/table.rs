@@ -1,12 +1,12 @@
 //! A report's cells as a table whose figures programs can read back, too.
 //!
 //! A figure's element bears what it says exactly: `data-value`; of an interval `data-low` and `data-high`; of counts
-//! `data-count` and `data-of`. What is not known bears nothing.
+//! `data-count` and `data-of`; of a change `data-p` too. What is not known bears nothing.
 
 use maud::{Markup, html};
 
 use crate::analysis::table::Value;
-use crate::report::layout::{self, Cell, Heading, Role, Row};
+use crate::report::layout::{self, Cell, Heading, Role, Row, compared};
 use crate::report::{text, words};
 
 use super::Shown;
@@ -59,7 +59,7 @@ fn line(columns: &[Heading], order: &[usize], row: &Row) -> Markup {
                         (words_of(cell))
                         @if row.small && first_key == Some(at) { " *" }
                     },
-                    Role::Words => td { (words_of(cell)) },
+                    Role::Words | Role::State => td { (words_of(cell)) },
                     role => (figure(cell, role)),
                 }
             }
@@ -76,8 +76,22 @@ fn figure(cell: &Cell, role: Role) -> Markup {
         Role::Counts => html! {
             td.figure data-count=[exact(cell, 0)] data-of=[exact(cell, 1)] { (words) }
         },
+        Role::Change => html! {
+            td.figure data-value=[exact(cell, 0)] data-p=[exact(cell, 1)] { (words) (said(&words)) }
+        },
         _ => html! { td.figure data-value=[exact(cell, 0)] { (words) } },
     }
+}
+
+/// The mark of a change in words, for who hears the page.
+pub(super) fn said(change: &str) -> Markup {
+    let words = match change {
+        rose if rose.starts_with(compared::ROSE) => ", more than chance",
+        fell if fell.starts_with(compared::FELL) => ", more than chance",
+        few if few.ends_with(compared::UNTESTED) => ", too few to tell",
+        _ => return html! {},
+    };
+    html! { span.unseen { (words) } }
 }
 
 /// One of the values behind a cell, as a program reads it back; none where it is not known.

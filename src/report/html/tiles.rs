@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::layout::{Role, Row};
+use crate::report::layout::{Cell, Role, Row};
 use crate::report::text;
 
 use super::{Shown, table};
@@ -28,6 +28,18 @@ pub(super) fn tiles(reports: &[Shown<'_>]) -> Markup {
     }
 }
 
+/// How the share changed, and what it was; where that is not known, why.
+fn change(before: Option<&Cell>, change: Option<&Cell>) -> Markup {
+    html! {
+        @if let Some((before, change)) = before.zip(change) {
+            span.change {
+                (change.text) (table::said(&change.text))
+                @if change.values.first().is_some_and(|value| !value.is_null()) { " from " (before.text) }
+            }
+        }
+    }
+}
+
 fn tile(report: &Shown<'_>, row: &Row) -> Markup {
     let cell = |role: Role| {
         report.layout.columns.iter().position(|column| column.role == role).map(|at| &row.cells[at])
@@ -42,6 +54,7 @@ fn tile(report: &Shown<'_>, row: &Row) -> Markup {
             (line(Role::Interval, ""))
             (line(Role::Counts, ""))
             (line(Role::Unknown, " unknown"))
+            (change(cell(Role::Before), cell(Role::Change)))
         }
     }
 }

@@ -45,9 +45,9 @@ impl Terminal {
     }
 
     /// The richest grid that fits: bars before figures that no rate shows, long words before short ones. What
-    /// stands behind a rate is only left out where several rates compete for the width.
+    /// stands behind a rate is only left out where several rates compete for the width, or what they were before.
     fn choose(&self, layout: &Layout, rows: &[Row]) -> Option<Grid> {
-        const BEHIND: [Role; 3] = [Role::Unknown, Role::Counts, Role::Interval];
+        const BEHIND: [Role; 4] = [Role::Unknown, Role::Counts, Role::Interval, Role::Before];
         let drawn = rows.iter().any(|row| row.bar.is_some_and(|value| value > 0.0));
         let rates = layout.columns.iter().filter(|column| column.role == Role::Share).count();
         if ranked_by_figures(layout) {
@@ -55,7 +55,8 @@ impl Terminal {
             let plain = std::iter::once(WHOLE_KEY).chain(WORDS).map(|words| (words, false));
             return bars.chain(plain).find_map(|(words, bars)| self.fit(layout, rows, &[], words, bars));
         }
-        let droppable = if rates > 1 { BEHIND.len() } else { 0 };
+        let compared = layout.columns.iter().any(|column| column.role == Role::Change);
+        let droppable = if rates > 1 || compared { BEHIND.len() } else { 0 };
         (0..=droppable).find_map(|dropped| {
             let with = WORDS[..4].iter().filter(|_| drawn).map(|words| (*words, true));
             let attempts = with.chain(WORDS.iter().map(|words| (*words, false)));
@@ -174,8 +175,10 @@ impl Terminal {
                 Role::Key | Role::Words => {}
                 Role::Share if layout.sideways => parts.push(cell.clone()),
                 Role::Share | Role::Figure => parts.push(format!("{} {cell}", text::visible(label))),
-                Role::Interval | Role::Counts => parts.push(cell.clone()),
+                Role::Interval | Role::Counts | Role::State => parts.push(cell.clone()),
                 Role::Unknown => parts.push(format!("{cell} unknown")),
+                Role::Before => parts.push(format!("before {cell}")),
+                Role::Change => parts.push(format!("change {cell}")),
             }
         }
         let names: Vec<&str> = name.iter().map(String::as_str).collect();
