@@ -158,7 +158,7 @@ enum ParseError {
 }
 
 fn parse(args: &[OsString]) -> Result<Cli, ParseError> {
-    let settings = Settings::load(named_settings(args).as_deref()).map_err(ParseError::Config)?;
+    let settings = Settings::load(named_settings(args).as_deref(), &[]).map_err(ParseError::Config)?;
     let command = settings.lay_under(Cli::command()).map_err(ParseError::Config)?;
     let matches = command.try_get_matches_from(args).map_err(ParseError::Clap)?;
     Cli::from_arg_matches(&matches).map_err(ParseError::Clap)

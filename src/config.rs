@@ -1,12 +1,15 @@
 //! Settings: flags over environment (`SESSION_RISK_<FLAG>`) over the settings file over defaults.
 //!
 //! The file and the environment become the flags' own defaults, so that one parser reads them all and `--help`
-//! shows what is in force. Must not know what any setting means.
+//! shows what is in force. What comes several times, each with fields of its own, stands in the file as `[[name]]`
+//! and is read by whoever knows the name. Must not know what any setting means.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Command;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
 
 /// The settings file that is read where it exists and no other is named.
 pub const DEFAULT_FILE: &str = "session-risk.toml";
@@ -50,6 +53,26 @@ pub enum ConfigError {
         /// What it is instead.
         kind: &'static str,
     },
+    /// Something else where there should be `[[name]]`.
+    #[error("the settings file {}: {name} is written [[{name}]], with its own lines below, once for each", path.display())]
+    NoEntries {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// One of several `[[name]]` that cannot be understood.
+    #[error("the settings file {}: [[{name}]] number {nth}: {message}", path.display())]
+    Entry {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+        /// Which of them, from 1.
+        nth: usize,
+        /// What is wrong with it.
+        message: String,
+    },
 }
 
 /// A settings file's settings.
@@ -57,14 +80,16 @@ pub enum ConfigError {
 pub struct Settings {
     path: PathBuf,
     values: BTreeMap<String, String>,
+    entries: BTreeMap<String, Vec<Table>>,
 }
 
 impl Settings {
-    /// Reads the named file, or the default one where there is one.
+    /// Reads the named file, or the default one where there is one. `several` are the names of what may stand in it as
+    /// `[[name]]`.
     ///
     /// # Errors
-    /// [`ConfigError`] if a named file is missing or a file is not a flat TOML table of settings.
-    pub fn load(named: Option<&Path>) -> Result<Self, ConfigError> {
+    /// [`ConfigError`] if a named file is missing or a file is not a TOML table of settings, flat but for these.
+    pub fn load(named: Option<&Path>, several: &[&str]) -> Result<Self, ConfigError> {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE)).to_owned();
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
@@ -73,28 +98,53 @@ impl Settings {
             }
             Err(cause) => return Err(ConfigError::Unreadable { path, cause }),
         };
-        Self::parse(path, &text)
+        Self::parse(path, &text, several)
     }
 
-    fn parse(path: PathBuf, text: &str) -> Result<Self, ConfigError> {
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+    fn parse(path: PathBuf, text: &str, several: &[&str]) -> Result<Self, ConfigError> {
+        let table: Table = text.parse().map_err(|error: toml::de::Error| {
             let line =
                 error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
             let message = error.message().lines().collect::<Vec<_>>().join(", ");
             ConfigError::Syntax { path: path.clone(), line, message }
         })?;
         let mut values = BTreeMap::new();
+        let mut entries = BTreeMap::new();
         for (name, value) in table {
             let value = match value {
-                toml::Value::String(text) => text,
-                toml::Value::Integer(number) => number.to_string(),
-                toml::Value::Float(number) => number.to_string(),
-                toml::Value::Boolean(truth) => truth.to_string(),
+                value if several.contains(&name.as_str()) => {
+                    let Some(tables) = tables(value) else {
+                        return Err(ConfigError::NoEntries { path, name });
+                    };
+                    entries.insert(name, tables);
+                    continue;
+                }
+                Value::String(text) => text,
+                Value::Integer(number) => number.to_string(),
+                Value::Float(number) => number.to_string(),
+                Value::Boolean(truth) => truth.to_string(),
                 other => return Err(ConfigError::Kind { path, name, kind: other.type_str() }),
             };
             values.insert(name, value);
         }
-        Ok(Self { path, values })
+        Ok(Self { path, values, entries })
+    }
+
+    /// What stands in the file as `[[name]]`, in its order. A date without quotes reads as the text that it is.
+    ///
+    /// # Errors
+    /// [`ConfigError::Entry`] for the first one that is no `T`.
+    pub fn entries<T: DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, ConfigError> {
+        let entries = self.entries.get(name).into_iter().flatten();
+        let read = |(nth, entry): (usize, &Table)| {
+            entry.clone().try_into().map_err(|error| ConfigError::Entry {
+                path: self.path.clone(),
+                name: name.to_owned(),
+                nth,
+                message: error.message().lines().collect::<Vec<_>>().join(", "),
+            })
+        };
+        (1..).zip(entries).map(read).collect()
     }
 
     /// Puts the environment's names and the file's values under the flags of all subcommands.
@@ -127,12 +177,37 @@ impl Settings {
     }
 }
 
+/// The tables of an array that holds nothing else, their dates as text.
+fn tables(value: Value) -> Option<Vec<Table>> {
+    let Value::Array(array) = value else { return None };
+    let text = |(field, value): (String, Value)| match value {
+        Value::Datetime(moment) => (field, Value::String(moment.to_string())),
+        other => (field, other),
+    };
+    let table = |value: Value| match value {
+        Value::Table(table) => Some(table.into_iter().map(text).collect()),
+        _ => None,
+    };
+    array.into_iter().map(table).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Fruit {
+        sort: String,
+        ripe: Option<jiff::civil::Date>,
+    }
+
     fn parse(text: &str) -> Result<Settings, ConfigError> {
-        Settings::parse("session-risk.toml".into(), text)
+        Settings::parse("session-risk.toml".into(), text, &["fruit"])
+    }
+
+    fn fruits(text: &str) -> Result<Vec<Fruit>, String> {
+        parse(text).and_then(|settings| settings.entries("fruit")).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -148,6 +223,36 @@ mod tests {
             Command::new("x").subcommand(Command::new("y").arg(clap::Arg::new("lake").long("lake")));
         let error = parse("lakes = \"a\"").unwrap().lay_under(command).unwrap_err().to_string();
         assert!(error.contains("\"lakes\""), "{error}");
+    }
+
+    #[test]
+    fn what_comes_several_times_is_read_in_its_order_beside_the_flat_settings() {
+        let text = "lake = \"a\"\n[[fruit]]\nsort = \"pear\"\nripe = 2026-09-01\n[[fruit]]\nsort = \"fig\"\nripe = \"2026-08-02\"\n[[fruit]]\nsort = \"sloe\"\n";
+        let fruit = |sort: &str, ripe: Option<&str>| Fruit {
+            sort: sort.to_owned(),
+            ripe: ripe.map(|date| date.parse().unwrap()),
+        };
+        let expected =
+            vec![fruit("pear", Some("2026-09-01")), fruit("fig", Some("2026-08-02")), fruit("sloe", None)];
+        assert_eq!(fruits(text), Ok(expected));
+        assert_eq!(parse(text).unwrap().values["lake"], "a");
+        assert_eq!(fruits("lake = \"a\""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn an_entry_that_is_none_is_told_by_its_number_and_field() {
+        for (text, said) in [
+            ("[[fruit]]\nsort = \"fig\"\n[[fruit]]\nripe = 2026-09-01\n", ["number 2", "`sort`"]),
+            ("[[fruit]]\nsort = \"fig\"\ncolour = 3\n", ["number 1", "`colour`"]),
+            ("[[fruit]]\nsort = \"fig\"\nripe = \"soon\"\n", ["number 1", "soon"]),
+            ("[fruit]\nsort = \"fig\"\n", ["fruit is written [[fruit]]", "once for each"]),
+            ("fruit = \"fig\"\n", ["fruit is written [[fruit]]", "once for each"]),
+            ("[[vegetable]]\nsort = \"leek\"\n", ["vegetable", "array"]),
+        ] {
+            let error = fruits(text).unwrap_err();
+            let whole = error.starts_with("the settings file session-risk.toml") && !error.contains('\n');
+            assert!(whole && said.iter().all(|words| error.contains(words)), "{text}: {error}");
+        }
     }
 
     #[test]
