@@ -7,6 +7,7 @@ mod engine;
 mod headers;
 mod queries;
 mod rates;
+mod when_and_where;
 
 /// An error with its causes, as the command line shows them.
 pub(crate) fn chain(error: &dyn Error) -> String {

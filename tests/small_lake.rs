@@ -105,6 +105,37 @@ pub(crate) fn odd_rows(seed: u64, count: usize) -> Vec<Value> {
     (0..count).map(row).collect()
 }
 
+/// Odd rows that also say something in the columns that the rest of the queries read.
+pub(crate) fn full_rows(seed: u64, count: usize) -> Vec<Value> {
+    let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(3));
+    let mut rows = odd_rows(seed, count);
+    for row in &mut rows {
+        row.as_object_mut().unwrap().extend(odd_network(&mut random));
+    }
+    rows
+}
+
+/// Where a row comes from, and how its person changed devices.
+fn odd_network(random: &mut fastrand::Rng) -> serde_json::Map<String, Value> {
+    let anywhere = json!(random.f64() * 360.0 - 180.0);
+    let mut pick = |values: &[Value]| values[random.usize(..values.len())].clone();
+    let kinds = ["mobile", "residential", "datacenter", "", "Mobile"].map(Value::from);
+    let providers = [json!("Net A"), json!("Net A"), json!("Net 'B'"), json!(""), Value::Null];
+    let organisations = [json!("Net A"), json!("<b>Fleet</b>"), json!(""), Value::Null];
+    let methods = [json!("qr"), json!("sms"), json!(""), Value::Null, Value::Null, Value::Null];
+    // The ends of the world, the borders of its zones, and what is no place.
+    let odd = [0.0, -0.0, 7.5, -7.5, 172.5, 180.0, -180.0, 180.1, -1e300].map(Value::from);
+    let longitudes = [pick(&odd), anywhere.clone(), anywhere, Value::Null];
+    let network = json!({
+        "ip_connection_type": pick(&kinds),
+        "ip_isp": pick(&providers),
+        "network_organization": pick(&organisations),
+        "device_handoff_method": pick(&methods),
+        "longitude": pick(&longitudes),
+    });
+    network.as_object().unwrap().clone()
+}
+
 /// What ties a row to others, and what became of it.
 fn odd_links(random: &mut fastrand::Rng) -> serde_json::Map<String, Value> {
     const STATUSES: [&str; 6] = ["new", "active", "expired", "expired", "expired", "EXPIRED"];

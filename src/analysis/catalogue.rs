@@ -14,7 +14,7 @@ mod folder;
 pub use folder::FolderError;
 
 /// The built-in queries, in the order in which reports show them.
-const BUILT_IN: [(&str, &str); 8] = [
+const BUILT_IN: &[(&str, &str)] = &[
     ("network_risk", include_str!("../../queries/network_risk.sql")),
     ("threat_by_country", include_str!("../../queries/threat_by_country.sql")),
     ("device_mix", include_str!("../../queries/device_mix.sql")),
@@ -23,6 +23,9 @@ const BUILT_IN: [(&str, &str); 8] = [
     ("inquiries_per_device", include_str!("../../queries/inquiries_per_device.sql")),
     ("started_rate", include_str!("../../queries/started_rate.sql")),
     ("signal_coverage", include_str!("../../queries/signal_coverage.sql")),
+    ("hour_of_day", include_str!("../../queries/hour_of_day.sql")),
+    ("connection_types", include_str!("../../queries/connection_types.sql")),
+    ("networks", include_str!("../../queries/networks.sql")),
 ];
 
 /// The name of a query that is in no catalogue.

@@ -42,7 +42,7 @@ fn the_first_eight_have_the_columns_and_keys_that_other_programs_rely_on() {
     let lake = SmallLake::new([json!({})]);
     let catalogue = Catalogue::built_in().unwrap();
     let mut told = String::new();
-    for query in catalogue.queries() {
+    for query in &catalogue.queries()[..8] {
         let answer =
             answer(query, range(), &Arguments::new(), &LocalEngine::new(&lake.files)).expect(&query.name);
         let columns: Vec<&str> = answer.table.columns.iter().map(|column| column.name.as_str()).collect();
@@ -108,18 +108,15 @@ fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
 fn the_built_in_headers_are_read_and_unknown_names_are_answered_with_the_known() {
     let catalogue = Catalogue::built_in().unwrap();
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    assert_eq!(catalogue.select(&[]).unwrap().len(), 8);
+    assert_eq!(catalogue.select(&[]).unwrap(), catalogue.queries());
     let twice = catalogue.select(&names(&["device_mix", "network_risk", "device_mix"])).unwrap();
     assert_eq!(
         twice.iter().map(|query| query.name.as_str()).collect::<Vec<_>>(),
         ["device_mix", "network_risk"]
     );
     let error = catalogue.select(&names(&["network_risk", "nope"])).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "there is no report `nope`; there are network_risk, threat_by_country, device_mix, daily_trend, \
-         inquiries_per_address, inquiries_per_device, started_rate, signal_coverage"
-    );
+    let known: Vec<&str> = catalogue.queries().iter().map(|query| query.name.as_str()).collect();
+    assert_eq!(error.to_string(), format!("there is no report `nope`; there are {}", known.join(", ")));
     let error = catalogue.select(&names(&["threat_by_contry"])).unwrap_err();
     assert_eq!(error.to_string(), "there is no report `threat_by_contry`; did you mean `threat_by_country`?");
 }

@@ -99,8 +99,10 @@ fn from_markdown(shown: &str) -> Vec<Reading> {
 
 fn from_html(shown: &str) -> Vec<Reading> {
     let mut rows = html_rows(shown).into_iter();
-    let heads: Vec<String> = rows.next().unwrap().into_iter().map(|head| head.text).collect();
     let mut readings = Vec::new();
+    // Where there is no row there is no table.
+    let Some(heads) = rows.next() else { return readings };
+    let heads: Vec<String> = heads.into_iter().map(|head| head.text).collect();
     for row in rows {
         let number = |at: usize, name: &str| row[at].attribute(name).map(|text| text.parse::<f64>().unwrap());
         let whole = |at: usize, name: &str| row[at].attribute(name).map(|text| text.parse::<i64>().unwrap());
