@@ -3,6 +3,7 @@
 use std::error::Error;
 
 mod binding;
+mod devices;
 mod engine;
 mod headers;
 mod queries;

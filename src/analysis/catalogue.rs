@@ -26,6 +26,9 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("hour_of_day", include_str!("../../queries/hour_of_day.sql")),
     ("connection_types", include_str!("../../queries/connection_types.sql")),
     ("networks", include_str!("../../queries/networks.sql")),
+    ("sessions_per_inquiry", include_str!("../../queries/sessions_per_inquiry.sql")),
+    ("addresses_per_device", include_str!("../../queries/addresses_per_device.sql")),
+    ("handoff_methods", include_str!("../../queries/handoff_methods.sql")),
 ];
 
 /// The name of a query that is in no catalogue.
