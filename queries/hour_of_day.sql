@@ -4,7 +4,7 @@
 -- rate: high_rate = high / assessed of sessions
 -- rate: vpn_rate = vpn / vpn_known of sessions
 -- chart: line high_rate by hour
--- note: Hours are UTC. An hour without a session has no row.
+-- note: Hours are UTC: off_hours goes by the hour where the people are. An hour without a session has no row.
 -- note: A quiet hour has few sessions: compare the intervals, not the rates. One bad day in an hour looks like an hour that is bad each day.
 
 WITH by_session AS (

@@ -89,7 +89,8 @@ fn assert_catalogue_same(files: &[DayFile]) {
 
 /// Every parameter by itself: its smallest and its largest value, and one between where that makes a difference.
 fn edges(query: &Query) -> Vec<Arguments> {
-    const BETWEEN: [(&str, i64); 3] = [("min_sessions", 200), ("min_inquiries", 5), ("min_addresses", 4)];
+    const BETWEEN: [(&str, i64); 4] =
+        [("min_sessions", 200), ("min_inquiries", 5), ("min_addresses", 4), ("night_from", 22)];
     let of = |parameter: &Parameter| {
         let (least, most) = parameter.range.clone().unwrap();
         let between = BETWEEN.iter().filter(|(name, _)| *name == parameter.name);

@@ -29,6 +29,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("sessions_per_inquiry", include_str!("../../queries/sessions_per_inquiry.sql")),
     ("addresses_per_device", include_str!("../../queries/addresses_per_device.sql")),
     ("handoff_methods", include_str!("../../queries/handoff_methods.sql")),
+    ("off_hours", include_str!("../../queries/off_hours.sql")),
+    ("device_changes", include_str!("../../queries/device_changes.sql")),
 ];
 
 /// The name of a query that is in no catalogue.

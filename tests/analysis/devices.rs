@@ -56,3 +56,64 @@ fn handoff_methods_are_shares_of_the_sessions_that_tell_one() {
     );
     assert_eq!(lines_of(&answer, &["share", "high_rate"])[0], "0.5 1");
 }
+
+/// A session of an inquiry: its handoff method, device, type and system.
+fn session(inquiry: &str, handoff: Json, device: Json, kind: Json, system: Json) -> Json {
+    json!({"inquiry_id": inquiry, "device_handoff_method": handoff, "device_id": device, "device_type": kind, "os_name": system})
+}
+
+const CHANGES: [&str; 5] = ["inquiry_id", "sessions", "devices", "device_types", "systems"];
+
+#[test]
+fn device_changes_names_inquiries_with_several_known_devices_types_or_systems() {
+    let plain = |inquiry: &str, device: Json, kind: Json, system: Json| {
+        session(inquiry, Json::Null, device, kind, system)
+    };
+    let rows = [
+        plain("inq_all", json!("dev_a"), json!("desktop"), json!("Mac")),
+        plain("inq_all", json!("dev_b"), json!("smartphone"), json!("iOS")),
+        plain("inq_all", Json::Null, json!("tablet"), json!("iOS")),
+        plain("inq_device", json!("dev_a"), json!("desktop"), json!("Mac")),
+        plain("inq_device", json!("dev_c"), json!("desktop"), json!("Mac")),
+        plain("inq_type", Json::Null, json!("desktop"), Json::Null),
+        plain("inq_type", Json::Null, json!("tablet"), Json::Null),
+        // What is not known is no change, nor is the same twice, nor a session alone.
+        plain("inq_unknown", json!("dev_a"), json!("desktop"), Json::Null),
+        plain("inq_unknown", Json::Null, Json::Null, json!("Mac")),
+        plain("inq_same", json!("dev_a"), json!("desktop"), json!("Mac")),
+        plain("inq_same", json!("dev_a"), json!("desktop"), json!("Mac")),
+        plain("inq_alone", json!("dev_d"), json!("desktop"), json!("Mac")),
+        json!({"device_id": "dev_e"}),
+        json!({"device_id": "dev_f"}),
+    ];
+    let answer = ask("device_changes", &SmallLake::new(rows), &Arguments::new());
+    // More systems come first, then more types.
+    assert_eq!(lines_of(&answer, &CHANGES), ["inq_all 3 2 3 2", "inq_device 2 2 1 1", "inq_type 2 0 2 0"]);
+}
+
+#[test]
+fn a_handoff_is_no_device_change_nor_is_what_goes_on_where_it_led() {
+    let phone = |inquiry: &str, handoff: Json| {
+        session(inquiry, handoff, json!("dev_phone"), json!("smartphone"), json!("iOS"))
+    };
+    let desk =
+        |inquiry: &str| session(inquiry, Json::Null, json!("dev_desk"), json!("desktop"), json!("Mac"));
+    let other =
+        |inquiry: &str| session(inquiry, Json::Null, json!("dev_other"), json!("desktop"), json!("Windows"));
+    let rows = [
+        desk("inq_handed"),
+        phone("inq_handed", json!("sms")),
+        desk("inq_goes_on"),
+        phone("inq_goes_on", json!("qr")),
+        phone("inq_goes_on", Json::Null),
+        desk("inq_third"),
+        phone("inq_third", json!("qr")),
+        phone("inq_third", Json::Null),
+        other("inq_third"),
+        // A handoff in another inquiry says nothing of this one.
+        desk("inq_other"),
+        phone("inq_other", Json::Null),
+    ];
+    let answer = ask("device_changes", &SmallLake::new(rows), &Arguments::new());
+    assert_eq!(lines_of(&answer, &CHANGES), ["inq_other 2 2 2 2", "inq_third 2 2 1 2"]);
+}

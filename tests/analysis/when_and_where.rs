@@ -81,3 +81,71 @@ fn networks_are_pairs_of_names_and_small_ones_are_marked_and_last() {
     let all = ask("networks", &lake, &set("min_sessions", 1));
     assert_eq!(lines_of(&all, &["network_organization"]), ["Fleet", "null", "Bank", "null"]);
 }
+
+/// A session at a longitude, at a moment of 2026-11-20 in UTC.
+fn at(time: &str, longitude: Json) -> Json {
+    json!({"created_at": format!("2026-11-20T{time}Z"), "longitude": longitude, "country_code": "XX"})
+}
+
+#[test]
+fn off_hours_go_by_the_sun_at_the_addresss_longitude() {
+    for (time, longitude, is_night) in [
+        ("00:00:00", 0.0, true),
+        ("05:59:59.999", 0.0, true),
+        ("06:00:00", 0.0, false),
+        ("23:59:59.999", 0.0, false),
+        // Tokyo is nine hours ahead, New York five behind.
+        ("15:00:00", 139.7, true),
+        ("14:59:59", 139.7, false),
+        ("05:00:00", -74.0, true),
+        ("04:59:59", -74.0, false),
+        ("10:59:59", -74.0, true),
+        ("11:00:00", -74.0, false),
+        // A zone begins in the middle between two multiples of 15.
+        ("23:00:00", 7.5, true),
+        ("23:00:00", 7.49, false),
+        ("00:00:00", -7.5, true),
+        ("00:00:00", -7.51, false),
+        // Both ends of the world have noon at midnight.
+        ("12:00:00", 180.0, true),
+        ("12:00:00", -180.0, true),
+        ("18:00:00", 180.0, false),
+        ("18:00:00", -180.0, false),
+    ] {
+        let answer = of("off_hours", [at(time, json!(longitude))]);
+        let expected = format!("1 {} 1", i32::from(is_night));
+        let columns = ["sessions", "off_hours", "local_known"];
+        assert_eq!(lines_of(&answer, &columns), [expected], "{time} at {longitude}");
+    }
+}
+
+#[test]
+fn off_hours_of_no_longitude_are_unknown_and_never_day() {
+    let odd = [Json::Null, json!(180.01), json!(-500), json!(1e300), json!(-1e300)];
+    let answer = of("off_hours", odd.map(|longitude| at("12:00:00", longitude)));
+    assert_eq!(lines_of(&answer, &["sessions", "off_hours", "local_known"]), ["5 0 0"]);
+    assert_eq!(lines_of(&answer, &["off_hours_rate", "off_hours_rate_unknown"]), ["null 5"]);
+}
+
+#[test]
+fn a_night_may_begin_before_midnight_and_end_on_any_hour() {
+    let lake = SmallLake::new((0..24).map(|hour| at(&format!("{hour:02}:30:00"), json!(0))));
+    for (from, until, hours) in [(22, 5, 8), (0, 0, 1), (23, 23, 1), (1, 0, 24), (0, 23, 24), (23, 22, 24)] {
+        let mut given = set("night_from", from);
+        given.extend(set("night_until", until));
+        let answer = ask("off_hours", &lake, &given);
+        assert_eq!(lines_of(&answer, &["off_hours"]), [hours.to_string()], "{from} to {until}");
+    }
+}
+
+#[test]
+fn off_hours_rank_countries_of_few_known_hours_last() {
+    let session = |code: &str, hour: u32| json!({"created_at": format!("2026-11-20T{hour:02}:00:00Z"), "longitude": 0, "country_code": code});
+    let lake = SmallLake::new([session("AA", 2), session("AA", 3), session("BB", 12), session("BB", 1)]);
+    assert_eq!(lines_of(&ask("off_hours", &lake, &set("min_sessions", 2)), &["country_code"]), ["AA", "BB"]);
+    let mut rows = vec![session("BB", 12); 3];
+    rows.extend(vec![session("AA", 2); 2]);
+    let answer = ask("off_hours", &SmallLake::new(rows), &set("min_sessions", 3));
+    assert_eq!(lines_of(&answer, &["country_code", "off_hours"]), ["BB 0", "AA 2"]);
+    assert_eq!([answer.is_small(0), answer.is_small(1)], [false, true]);
+}
