@@ -3,29 +3,32 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use jiff::civil::Date;
 use serde_json::{Value as Json, json};
 use session_risk::analysis::bind::{self, Arguments};
 use session_risk::analysis::catalogue::{Catalogue, Query};
 use session_risk::analysis::header::{Literal, Parameter};
 use session_risk::analysis::local::LocalEngine;
 use session_risk::analysis::table::{Table, Value};
-use session_risk::analysis::{DayFile, Engine};
-use session_risk::range::DayRange;
+use session_risk::analysis::{DayFile, Engine, Scope};
 use tempfile::TempDir;
 
 use crate::small_lake::{self, SmallLake};
 
 /// Runs the bound query here and in DuckDB and compares names, order and every cell: integers, text, nulls, dates
 /// and timestamps exactly, doubles within 1e-9.
-pub(crate) fn assert_same_as_duckdb(files: &[DayFile], query: &Query, range: DayRange, given: &Arguments) {
-    let sql = bind::bind(&query.sql, &query.header, range, given).unwrap();
-    assert_same_sql(files, &query.name, &sql);
+pub(crate) fn assert_same_as_duckdb(scope: &Scope, query: &Query, given: &Arguments) {
+    let before = query.header.days_before();
+    let missing = scope.before(before).missing.len();
+    let sql = bind::bind(&query.sql, &query.header, scope.range, missing, given).unwrap();
+    assert_same_sql(scope, before, &query.name, &sql);
 }
 
-/// The same for SQL that is already bound.
-pub(crate) fn assert_same_sql(files: &[DayFile], name: &str, sql: &str) {
-    let ours = LocalEngine::new(files).query(sql).unwrap();
-    let theirs = in_duckdb(files, sql);
+/// The same for SQL that is already bound, and that reads so many days before the range.
+fn assert_same_sql(scope: &Scope, before: u32, name: &str, sql: &str) {
+    let ours = LocalEngine::new(scope).query(sql, before).unwrap();
+    let files = [scope.before(before).files, scope.files.clone()].concat();
+    let theirs = in_duckdb(&files, scope.range.since(), sql);
     let names: Vec<&str> = ours.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(json!(names), theirs["columns"], "{name}: columns");
     let rows = theirs["rows"].as_array().unwrap();
@@ -62,12 +65,12 @@ fn plain(value: &Value) -> Json {
 }
 
 /// The query's columns and rows by DuckDB. A machine without it fails: this tier is only run where it is installed.
-fn in_duckdb(files: &[DayFile], sql: &str) -> Json {
+fn in_duckdb(files: &[DayFile], since: Date, sql: &str) -> Json {
     let folder = TempDir::new().unwrap();
     let no_rows = folder.path().join("no-rows.parquet");
     small_lake::write(&no_rows, &[]);
     let paths: Vec<&str> = files.iter().map(|file| file.path.to_str().unwrap()).collect();
-    let job = json!({"files": paths, "no_rows": no_rows, "sql": sql});
+    let job = json!({"files": paths, "no_rows": no_rows, "since": since.to_string(), "sql": sql});
     let python = std::env::var_os("SESSION_RISK_PYTHON").unwrap_or_else(|| "python3".into());
     let mut child = Command::new(&python)
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/duckdb_query.py"))
@@ -81,9 +84,9 @@ fn in_duckdb(files: &[DayFile], sql: &str) -> Json {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn assert_catalogue_same(files: &[DayFile]) {
+fn assert_catalogue_same(lake: &SmallLake) {
     for query in Catalogue::built_in().unwrap().queries() {
-        assert_same_as_duckdb(files, query, small_lake::range(), &Arguments::new());
+        assert_same_as_duckdb(&lake.scope(), query, &Arguments::new());
     }
 }
 
@@ -105,10 +108,10 @@ fn edges(query: &Query) -> Vec<Arguments> {
 fn every_query_gives_duckdbs_rows_over_odd_lakes_and_at_its_parameters_edges() {
     for seed in 1..=5 {
         let lake = SmallLake::new(small_lake::full_rows(seed, 1500));
-        assert_catalogue_same(&lake.files);
+        assert_catalogue_same(&lake);
         for query in Catalogue::built_in().unwrap().queries() {
             for given in edges(query) {
-                assert_same_as_duckdb(&lake.files, query, small_lake::range(), &given);
+                assert_same_as_duckdb(&lake.scope(), query, &given);
             }
         }
     }
@@ -117,24 +120,45 @@ fn every_query_gives_duckdbs_rows_over_odd_lakes_and_at_its_parameters_edges() {
 #[test]
 #[ignore = "needs python3 with duckdb"]
 fn every_query_gives_duckdbs_rows_over_no_session_one_session_and_nulls() {
-    assert_catalogue_same(&[]);
-    assert_catalogue_same(&SmallLake::new([json!({"is_vpn": true})]).files);
-    assert_catalogue_same(&SmallLake::new(vec![json!({}); 40]).files);
+    assert_catalogue_same(&SmallLake::new([]));
+    assert_catalogue_same(&SmallLake::new([json!({"is_vpn": true})]));
+    assert_catalogue_same(&SmallLake::new(vec![json!({}); 40]));
+}
+
+#[test]
+#[ignore = "needs python3 with duckdb"]
+fn queries_that_look_back_give_duckdbs_rows_where_days_before_are_missing() {
+    let lake = SmallLake::new(small_lake::full_rows(6, 1500));
+    let mut scope = lake.scope();
+    let days: Vec<Date> = scope.range.before(28).unwrap().days().collect();
+    let looking_back = |query: &&Query| query.header.before.is_some();
+    let catalogue = Catalogue::built_in().unwrap();
+    assert!(catalogue.queries().iter().any(|query| looking_back(&query)));
+    for missing in [&days[..1], &days[..]] {
+        scope.before.missing = missing.to_vec();
+        for query in catalogue.queries().iter().filter(looking_back) {
+            assert_same_as_duckdb(&scope, query, &Arguments::new());
+        }
+    }
 }
 
 #[test]
 #[ignore = "needs python3 with duckdb"]
 fn the_table_sessions_is_the_same_in_both_engines() {
-    let lake = SmallLake::new(small_lake::odd_rows(9, 200));
+    let lake = SmallLake::new(small_lake::full_rows(9, 200));
     let sql = "SELECT session_id, created_at, created_date, EXTRACT(HOUR FROM created_at) AS hour, started_at, \
-               is_vpn, latitude, country_name FROM sessions ORDER BY created_at, session_id";
-    assert_same_sql(&lake.files, "sessions", sql);
+               is_vpn, latitude, country_name, in_range FROM sessions ORDER BY created_at, session_id";
+    for before in [0, 1, 28] {
+        assert_same_sql(&lake.scope(), before, "sessions", sql);
+    }
 }
 
 #[test]
 #[ignore = "needs python3 with duckdb"]
 #[should_panic(expected = "row 0, n: Integer(1) here")]
 fn a_difference_between_the_engines_is_seen() {
-    let ours = LocalEngine::new(&[]).query("SELECT 1 AS n").unwrap();
-    assert_same_rows("differs", &ours, in_duckdb(&[], "SELECT 2 AS n")["rows"].as_array().unwrap());
+    let scope = SmallLake::new([]).scope();
+    let ours = LocalEngine::new(&scope).query("SELECT 1 AS n", 0).unwrap();
+    let theirs = in_duckdb(&[], scope.range.since(), "SELECT 2 AS n");
+    assert_same_rows("differs", &ours, theirs["rows"].as_array().unwrap());
 }

@@ -9,12 +9,12 @@ use arrow::array::{
     ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray,
 };
 use arrow::datatypes::DataType;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
-use session_risk::analysis::{DayFile, Scope};
+use session_risk::analysis::{Before, DayFile, Scope};
 use session_risk::range::{DayRange, utc_date};
 use session_risk::session::schema::schema;
 use tempfile::TempDir;
@@ -47,16 +47,23 @@ impl SmallLake {
         Self { folder, files }
     }
 
-    /// What a report over all of it reads: four weeks to 2026-11-20, nothing missing.
+    /// What a report over the range of the tests reads: nothing is missing.
     pub(crate) fn scope(&self) -> Scope {
-        Scope {
-            range: range(),
-            files: self.files.clone(),
-            missing: Vec::new(),
-            newest: Some("2026-11-20T23:58:04Z".parse().unwrap()),
-            complete: true,
-            notes: Vec::new(),
-        }
+        scope(range(), &self.files)
+    }
+}
+
+/// What a report over a range reads of these files: those of earlier days lie before it, and nothing is missing.
+pub(crate) fn scope(range: DayRange, files: &[DayFile]) -> Scope {
+    let (before, files) = files.iter().cloned().partition(|file| file.date < range.since());
+    Scope {
+        range,
+        files,
+        before: Before { files: before, missing: Vec::new() },
+        missing: Vec::new(),
+        newest: Some("2026-11-20T23:58:04Z".parse().unwrap()),
+        complete: true,
+        notes: Vec::new(),
     }
 }
 
@@ -105,12 +112,19 @@ pub(crate) fn odd_rows(seed: u64, count: usize) -> Vec<Value> {
     (0..count).map(row).collect()
 }
 
-/// Odd rows that also say something in the columns that the rest of the queries read.
+/// Odd rows that also say something in the columns that the rest of the queries read, and of which some are older: on
+/// days of the range, before it, and before what any query looks back to.
 pub(crate) fn full_rows(seed: u64, count: usize) -> Vec<Value> {
     let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(3));
     let mut rows = odd_rows(seed, count);
     for row in &mut rows {
         row.as_object_mut().unwrap().extend(odd_network(&mut random));
+        // One country is new.
+        if random.u8(..4) == 0 && row["country_code"] != json!("CI") {
+            let back = [24, 26, 28, 40, 54, 55, 60][random.usize(..7)];
+            let moment: Timestamp = row["created_at"].as_str().unwrap().parse().unwrap();
+            row["created_at"] = json!((moment - SignedDuration::from_hours(24 * back)).to_string());
+        }
     }
     rows
 }

@@ -31,6 +31,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("handoff_methods", include_str!("../../queries/handoff_methods.sql")),
     ("off_hours", include_str!("../../queries/off_hours.sql")),
     ("device_changes", include_str!("../../queries/device_changes.sql")),
+    ("new_countries", include_str!("../../queries/new_countries.sql")),
 ];
 
 /// The name of a query that is in no catalogue.

@@ -203,6 +203,11 @@ impl ReportOptions {
         self.arguments.get(&query.name).unwrap_or(NONE)
     }
 
+    /// How many days before the range the queries look back, the one that looks furthest.
+    pub fn days_before(&self) -> u32 {
+        self.queries.iter().map(|query| query.header.days_before()).max().unwrap_or(0)
+    }
+
     /// Whether the page goes to whoever runs the command.
     pub fn is_read_at_once(&self) -> bool {
         self.format == Format::Terminal && self.output.is_none()
@@ -236,8 +241,8 @@ impl ReportOptions {
 /// [`ReportError`]. That nobody reads `out` any more is none.
 pub fn render(options: &ReportOptions, scope: &Scope, out: &mut dyn Write) -> Result<(), ReportError> {
     options.prepare()?;
-    let engine = LocalEngine::new(&scope.files);
-    let ask = |query| analysis::answer(query, scope.range, options.arguments_of(query), &engine);
+    let engine = LocalEngine::new(scope);
+    let ask = |query| analysis::answer(query, scope, options.arguments_of(query), &engine);
     let answers = options.queries.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
     let page = Page { generated_at: options.generated_at, scope, answers: &answers };
     let Some(folder) = &options.output else {

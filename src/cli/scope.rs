@@ -15,7 +15,7 @@ use super::exit::{Exit, Nothing, Usage};
 use super::explain::{explain, list};
 use super::fetch::LakeArgs;
 use super::report::{ReportArgs, ReportOptions, render};
-use crate::analysis::{DayFile, Scope};
+use crate::analysis::{Before, DayFile, Scope};
 use crate::lake::{Lake, Manifest};
 use crate::range::{DayRange, utc_date};
 use crate::report::terminal::Terminal;
@@ -65,22 +65,29 @@ pub(super) fn report(
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
     let manifest = lake.manifest()?;
-    let mut scope = scope(lake, &manifest, days, Timestamp::now())?;
+    let mut scope = scope(lake, &manifest, days, options.days_before(), Timestamp::now())?;
     // Where a page goes to a file or a program, a log should tell too.
     if let Some(incomplete) = words::incomplete(&scope).filter(|_| !options.is_read_at_once()) {
         console.say(&format!("session-risk: {incomplete}"));
     }
-    let dates: Vec<Date> = scope.files.iter().map(|file| file.date).collect();
+    let files = || scope.before.files.iter().chain(&scope.files);
+    let dates: Vec<Date> = files().map(|file| file.date).collect();
     let readable = lake.day_files(&dates)?;
-    for file in &mut scope.files {
+    for file in scope.before.files.iter_mut().chain(&mut scope.files) {
         file.path = readable.path(file.date);
     }
     render(options, &scope, stdout)?;
     Ok(Exit::Done)
 }
 
-/// The range and files that the days asked for come to.
-pub(super) fn scope(lake: &Lake, manifest: &Manifest, days: Days, now: Timestamp) -> anyhow::Result<Scope> {
+/// The range and files that the days asked for come to, and those of so many days before them.
+pub(super) fn scope(
+    lake: &Lake,
+    manifest: &Manifest,
+    days: Days,
+    days_before: u32,
+    now: Timestamp,
+) -> anyhow::Result<Scope> {
     let today = utc_date(now);
     let last_complete = manifest.last_complete().or_else(|| match days {
         // These ask for days whether or not any is complete.
@@ -104,10 +111,15 @@ pub(super) fn scope(lake: &Lake, manifest: &Manifest, days: Days, now: Timestamp
         ))
         .into());
     };
-    let files = window.with_file.iter().map(|date| DayFile { date: *date, path: lake.day_file(*date) });
+    let files = |dates: &[Date]| -> Vec<DayFile> {
+        dates.iter().map(|date| DayFile { date: *date, path: lake.day_file(*date) }).collect()
+    };
+    let before = range.before(days_before).map(|before| manifest.days_of(before));
+    let before = before.map(|window| Before { files: files(&window.with_file), missing: window.incomplete });
     Ok(Scope {
         range,
-        files: files.collect(),
+        files: files(&window.with_file),
+        before: before.unwrap_or_default(),
         complete: window.incomplete.is_empty(),
         notes: notes(range, manifest, today),
         missing: window.incomplete,

@@ -25,18 +25,22 @@ impl Manifest {
 
     /// What the lake holds of these days; none if it has a record of none of them.
     pub fn window(&self, range: DayRange) -> Option<Window> {
+        self.days.range(range.since()..=range.until()).next().map(|_| self.days_of(range))
+    }
+
+    /// What the lake holds of these days, be it nothing.
+    pub fn days_of(&self, range: DayRange) -> Window {
         let recorded = || self.days.range(range.since()..=range.until()).map(|(_, day)| day);
-        recorded().next()?;
         let is_complete = |date: &Date| match self.days.get(date) {
             Some(day) => day.is_whole(),
             // Before the API's oldest session there is nothing to record, and yet nothing is missing.
             None => self.covers_day(*date),
         };
-        Some(Window {
+        Window {
             with_file: recorded().filter(|day| day.rows > 0).map(|day| day.date).collect(),
             incomplete: range.days().filter(|date| !is_complete(date)).collect(),
             newest: recorded().filter_map(|day| day.newest).max(),
-        })
+        }
     }
 
     pub(super) fn covers_day(&self, date: Date) -> bool {

@@ -138,7 +138,8 @@ fn report<'a>(page: &Page<'a>, answer: &'a Answer) -> Report<'a> {
     let name = |column: &'a Column| ColumnName { name: &column.name, data_type: column.data_type.name() };
     // A report may be passed on alone, so each carries what is true of the whole range.
     let incomplete = words::incomplete(page.scope);
-    let notes = page.scope.notes.iter().chain(&answer.query.header.notes).cloned();
+    let before = words::incomplete_before(answer);
+    let notes = page.scope.notes.iter().cloned().chain(before).chain(answer.query.header.notes.clone());
     Report {
         name: &answer.query.name,
         title: &answer.query.header.title,

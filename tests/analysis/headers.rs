@@ -8,7 +8,7 @@ use session_risk::analysis::header::{ChartKind, Header, Literal};
 use session_risk::analysis::local::LocalEngine;
 
 use super::chain;
-use crate::small_lake::{SmallLake, range};
+use crate::small_lake::SmallLake;
 
 fn parse(text: &str) -> Result<Header, String> {
     Header::parse("queries/x.sql", text).map_err(|error| chain(&error))
@@ -43,8 +43,8 @@ fn the_first_eight_have_the_columns_and_keys_that_other_programs_rely_on() {
     let catalogue = Catalogue::built_in().unwrap();
     let mut told = String::new();
     for query in &catalogue.queries()[..8] {
-        let answer =
-            answer(query, range(), &Arguments::new(), &LocalEngine::new(&lake.files)).expect(&query.name);
+        let answer = answer(query, &lake.scope(), &Arguments::new(), &LocalEngine::new(&lake.scope()))
+            .expect(&query.name);
         let columns: Vec<&str> = answer.table.columns.iter().map(|column| column.name.as_str()).collect();
         let rates: Vec<&str> = query.header.rates.iter().map(|rate| rate.name.as_str()).collect();
         let own = columns.len() - 4 * rates.len();
@@ -90,6 +90,7 @@ fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
         ("+-- chart: pie a by b\n", "line 3: `chart` has the form"),
         ("+-- parameter: p = 3\n", "line 3: `parameter` has the form"),
         ("+-- parameter: since = 3 (1..4) taken\n", "line 3: `parameter` has the form"),
+        ("+-- parameter: missing_before = 3 (1..4) taken\n", "line 3: `parameter` has the form"),
         ("+-- parameter: p = 5 (1..4) five\n", "line 3: the default of `p` lies outside its range"),
         ("+-- before: 4 weeks\n", "line 3: `before` has the form `-- before: 28d`"),
         ("+-- before: 0d\n", "line 3: `before` has the form"),

@@ -1,8 +1,10 @@
 //! The answers about hours, connections, networks and countries, over rows whose figures can be told by hand.
 
 use serde_json::{Value as Json, json};
-use session_risk::analysis::Answer;
 use session_risk::analysis::bind::Arguments;
+use session_risk::analysis::catalogue::Catalogue;
+use session_risk::analysis::local::LocalEngine;
+use session_risk::analysis::{Answer, Scope, answer};
 
 use super::queries::{ask, lines_of, set};
 use crate::small_lake::SmallLake;
@@ -148,4 +150,59 @@ fn off_hours_rank_countries_of_few_known_hours_last() {
     let answer = ask("off_hours", &SmallLake::new(rows), &set("min_sessions", 3));
     assert_eq!(lines_of(&answer, &["country_code", "off_hours"]), ["BB 0", "AA 2"]);
     assert_eq!([answer.is_small(0), answer.is_small(1)], [false, true]);
+}
+
+/// A session of a country; the range of the tests begins on 2026-10-24.
+fn from(code: &str, day: &str, level: &str) -> Json {
+    json!({"country_code": code, "created_at": format!("2026-{day}T12:00:00Z"), "threat_level": level})
+}
+
+const HISTORY: [&str; 5] = ["country_code", "history", "sessions", "sessions_before", "high_rate"];
+
+#[test]
+fn new_countries_are_those_that_the_days_before_do_not_have() {
+    let mut rows = vec![from("US", "11-20", "low"), from("FR", "11-20", "high"), from("FR", "11-19", "low")];
+    rows.extend(vec![from("US", "10-23", "low"); 10]);
+    rows.extend(vec![from("FR", "10-23", "high"); 9]);
+    // The first of the 28 days before, and the day before that.
+    rows.extend([from("DE", "09-26", "low"), from("DE", "10-24", "low")]);
+    rows.extend([from("BR", "09-25", "low"), from("BR", "11-01", "high"), from("BR", "11-02", "high")]);
+    // Nobody came from there in the range.
+    rows.push(from("JP", "10-01", "low"));
+    rows.extend([json!({}), json!({"country_name": "Germany"})]);
+    let lake = SmallLake::new(rows);
+    let answer = ask("new_countries", &lake, &Arguments::new());
+    assert_eq!(lines_of(&answer, &HISTORY), ["BR new 2 0 1", "FR rare 2 9 0.5", "DE rare 1 1 0"]);
+    assert_eq!(
+        lines_of(&answer, &["first_seen"]),
+        ["2026-11-01T12:00:00Z", "2026-10-23T12:00:00Z", "2026-09-26T12:00:00Z"]
+    );
+    let rare = |below: i64| lines_of(&ask("new_countries", &lake, &set("rare_below", below)), &HISTORY[..1]);
+    assert_eq!(rare(1), ["BR"]);
+    assert_eq!(rare(2), ["BR", "DE"]);
+    assert_eq!(rare(11), ["BR", "FR", "DE", "US"]);
+}
+
+#[test]
+fn no_country_is_new_for_certain_where_days_before_are_missing() {
+    let lake =
+        SmallLake::new([from("BR", "11-01", "low"), from("FR", "11-01", "low"), from("FR", "10-23", "low")]);
+    let history = |scope: &Scope| {
+        let query = &Catalogue::built_in().unwrap().select(&["new_countries".to_owned()]).unwrap()[0];
+        let answer = answer(query, scope, &Arguments::new(), &LocalEngine::new(scope)).unwrap();
+        (answer.missing_before.len(), lines_of(&answer, &HISTORY[..2]))
+    };
+    let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let mut scope = lake.scope();
+    let days: Vec<_> = scope.range.before(28).unwrap().days().collect();
+    // What lies before those days is not looked at.
+    scope.before.missing = vec!["2026-09-25".parse().unwrap()];
+    assert_eq!(history(&scope), (0, lines(&["BR new", "FR rare"])));
+    scope.before.missing = days[..27].to_vec();
+    assert_eq!(history(&scope), (27, lines(&["BR perhaps new", "FR rare"])));
+    scope.before.missing = days;
+    // The last of them is open, and has a session.
+    assert_eq!(history(&scope), (28, lines(&["BR null", "FR rare"])));
+    scope.before.files.clear();
+    assert_eq!(history(&scope), (28, lines(&["BR null", "FR null"])));
 }
