@@ -38,13 +38,14 @@ def said(command):
 def reports_of(program, flags, names):
     """What each report runs and reads: its name, SQL and files, and whether a step follows the SQL."""
     explained = json.loads(said([program, "report", *names, *flags, "--explain"]))
-    files = explained["files"]["paths"]
+    files, before, since = explained["files"]["paths"], explained["files_before"]["paths"], explained["range"]["since"]
     print(f"{explained['files']['count']} day files, {explained['files']['bytes'] / 1e6:.0f} MB")
     reports = []
     for report in explained["reports"]:
         header = (ROOT / "queries" / f"{report['name']}.sql").read_text().split("\n\n")[0]
         stepped = re.search(r"^-- then:", header, re.MULTILINE) is not None
-        reports.append({"name": report["name"], "sql": report["sql"], "files": files, "stepped": stepped})
+        read = before + files if report["days_before"] else files
+        reports.append({"name": report["name"], "sql": report["sql"], "files": read, "since": since, "stepped": stepped})
     return reports
 
 

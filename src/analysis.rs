@@ -8,10 +8,7 @@ use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
-
-use crate::range::DayRange;
 
 pub mod bind;
 pub mod catalogue;
@@ -20,6 +17,7 @@ pub mod header;
 pub mod local;
 pub(crate) mod near;
 pub mod rate;
+mod scope;
 pub mod steps;
 pub mod table;
 
@@ -28,34 +26,9 @@ use catalogue::Query;
 use compare::Compared;
 use header::Literal;
 use rate::RateError;
+pub use scope::{Before, DayFile, Scope};
 use steps::StepError;
 use table::Table;
-
-/// One day's Parquet file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DayFile {
-    /// The UTC date of its sessions.
-    pub date: Date,
-    /// Where it is.
-    pub path: PathBuf,
-}
-
-/// What a report reads, and how complete that is.
-#[derive(Debug, Clone)]
-pub struct Scope {
-    /// The days that were asked for.
-    pub range: DayRange,
-    /// The files of those days that have one, oldest first.
-    pub files: Vec<DayFile>,
-    /// The days of the range that are not complete.
-    pub missing: Vec<Date>,
-    /// When the newest session of the lake was created.
-    pub newest: Option<Timestamp>,
-    /// Whether every day of the range is complete.
-    pub complete: bool,
-    /// What a reader must know about the range, a sentence each.
-    pub notes: Vec<String>,
-}
 
 /// What an engine would do for a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,19 +37,20 @@ pub struct Plan {
     pub columns: Vec<String>,
 }
 
-/// Something that runs SQL over a table `sessions`.
+/// Something that runs SQL over a table `sessions`: the days of a range and, for a query that looks back, so many days
+/// `before` it. Its column `in_range` says of each row which of the two it is of.
 pub trait Engine {
     /// Runs one bound SELECT.
     ///
     /// # Errors
     /// [`EngineError`]; a panic of the engine is one too.
-    fn query(&self, sql: &str) -> Result<Table, EngineError>;
+    fn query(&self, sql: &str, before: u32) -> Result<Table, EngineError>;
 
     /// Plans one bound SELECT without reading a file.
     ///
     /// # Errors
     /// [`EngineError::Refused`] if it could not be run.
-    fn plan(&self, sql: &str) -> Result<Plan, EngineError>;
+    fn plan(&self, sql: &str, before: u32) -> Result<Plan, EngineError>;
 }
 
 /// An engine's own error, kept as a cause.
@@ -195,12 +169,6 @@ pub enum AnalysisError {
         /// The column.
         column: String,
     },
-    /// A header field that has no meaning yet.
-    #[error("the report `{report}` reads days before the range (`-- before:`), which is not supported yet")]
-    Before {
-        /// The report.
-        report: String,
-    },
 }
 
 impl AnalysisError {
@@ -214,8 +182,7 @@ impl AnalysisError {
             | Self::Step { .. }
             | Self::Rate { .. }
             | Self::Column { .. }
-            | Self::Taken { .. }
-            | Self::Before { .. } => true,
+            | Self::Taken { .. } => true,
         }
     }
 }
@@ -229,6 +196,8 @@ pub struct Explanation {
     pub parameters: BTreeMap<String, Literal>,
     /// The SQL with everything bound, without the header.
     pub sql: String,
+    /// The days before the range that it looks back to and that are not complete.
+    pub missing_before: Vec<Date>,
     /// What the engine would do.
     pub plan: Plan,
 }
@@ -243,6 +212,8 @@ pub struct Answer {
     /// The query's columns or those of its step, then four a rate; where it was compared, three more a rate and the
     /// state.
     pub table: Table,
+    /// The days before the range that the query looks back to and that are not complete.
+    pub missing_before: Vec<Date>,
     /// What it was compared with, if it was.
     pub compared: Option<Compared>,
 }
@@ -276,14 +247,15 @@ impl Answer {
 /// [`AnalysisError`], which names the report and what does not fit.
 pub fn answer(
     query: &Query,
-    range: DayRange,
+    scope: &Scope,
     given: &Arguments,
     engine: &dyn Engine,
 ) -> Result<Answer, AnalysisError> {
     let report = || query.name.clone();
-    let sql = bound(query, range, given)?;
-    let mut table =
-        engine.query(&sql).map_err(|source| AnalysisError::Engine { report: report(), source })?;
+    let (sql, missing_before) = bound(query, scope, given)?;
+    let mut table = engine
+        .query(&sql, query.header.days_before())
+        .map_err(|source| AnalysisError::Engine { report: report(), source })?;
     let parameters = values(query, given);
     if let Some(step) = query.header.then {
         let whole = |name: &str| match parameters.get(name) {
@@ -299,7 +271,7 @@ pub fn answer(
     if let Some((role, column)) = key.chain(chart).find(|(_, column)| table.position(column).is_none()) {
         return Err(AnalysisError::Column { report: report(), role, column: column.clone() });
     }
-    Ok(Answer { parameters, query: query.clone(), table, compared: None })
+    Ok(Answer { parameters, query: query.clone(), table, missing_before, compared: None })
 }
 
 /// Says what a question would run and read, without running it.
@@ -308,25 +280,25 @@ pub fn answer(
 /// [`AnalysisError`], which names the report and what does not fit.
 pub fn explain(
     query: &Query,
-    range: DayRange,
+    scope: &Scope,
     given: &Arguments,
     engine: &dyn Engine,
 ) -> Result<Explanation, AnalysisError> {
-    let sql = bound(query, range, given)?;
-    let plan =
-        engine.plan(&sql).map_err(|source| AnalysisError::Engine { report: query.name.clone(), source })?;
+    let (sql, missing_before) = bound(query, scope, given)?;
+    let plan = engine
+        .plan(&sql, query.header.days_before())
+        .map_err(|source| AnalysisError::Engine { report: query.name.clone(), source })?;
     let is_comment = |line: &&str| line.trim().is_empty() || line.trim().starts_with("--");
     let sql = sql.lines().skip_while(is_comment).collect::<Vec<_>>().join("\n");
-    Ok(Explanation { query: query.clone(), parameters: values(query, given), sql, plan })
+    Ok(Explanation { query: query.clone(), parameters: values(query, given), sql, missing_before, plan })
 }
 
-fn bound(query: &Query, range: DayRange, given: &Arguments) -> Result<String, AnalysisError> {
-    let report = || query.name.clone();
-    if query.header.before.is_some() {
-        return Err(AnalysisError::Before { report: report() });
-    }
-    bind::bind(&query.sql, &query.header, range, given)
-        .map_err(|source| AnalysisError::Bind { report: report(), source })
+/// The SQL with everything bound, and the days that it looks back to in vain.
+fn bound(query: &Query, scope: &Scope, given: &Arguments) -> Result<(String, Vec<Date>), AnalysisError> {
+    let missing = scope.before(query.header.days_before()).missing;
+    let bound = bind::bind(&query.sql, &query.header, scope.range, missing.len(), given);
+    let sql = bound.map_err(|source| AnalysisError::Bind { report: query.name.clone(), source })?;
+    Ok((sql, missing))
 }
 
 /// The values that the query's parameters have.

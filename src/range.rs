@@ -41,6 +41,12 @@ impl DayRange {
         Self { since: until.saturating_sub(back.days()), until }
     }
 
+    /// The `days` days just before the range; none where the calendar has no day before it.
+    pub fn before(&self, days: u32) -> Option<Self> {
+        let until = self.since.yesterday().ok()?;
+        (days > 0).then(|| Self::ending(until, days))
+    }
+
     /// The first day.
     pub fn since(&self) -> Date {
         self.since

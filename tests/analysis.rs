@@ -5,10 +5,12 @@ use std::error::Error;
 mod binding;
 pub(crate) mod chance;
 mod comparing;
+mod devices;
 mod engine;
 mod headers;
 mod queries;
 mod rates;
+mod when_and_where;
 
 /// An error with its causes, as the command line shows them.
 pub(crate) fn chain(error: &dyn Error) -> String {

@@ -3,29 +3,32 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use jiff::civil::Date;
 use serde_json::{Value as Json, json};
 use session_risk::analysis::bind::{self, Arguments};
 use session_risk::analysis::catalogue::{Catalogue, Query};
-use session_risk::analysis::header::Literal;
+use session_risk::analysis::header::{Literal, Parameter};
 use session_risk::analysis::local::LocalEngine;
 use session_risk::analysis::table::{Table, Value};
-use session_risk::analysis::{DayFile, Engine};
-use session_risk::range::DayRange;
+use session_risk::analysis::{DayFile, Engine, Scope};
 use tempfile::TempDir;
 
 use crate::small_lake::{self, SmallLake};
 
 /// Runs the bound query here and in DuckDB and compares names, order and every cell: integers, text, nulls, dates
 /// and timestamps exactly, doubles within 1e-9.
-pub(crate) fn assert_same_as_duckdb(files: &[DayFile], query: &Query, range: DayRange, given: &Arguments) {
-    let sql = bind::bind(&query.sql, &query.header, range, given).unwrap();
-    assert_same_sql(files, &query.name, &sql);
+pub(crate) fn assert_same_as_duckdb(scope: &Scope, query: &Query, given: &Arguments) {
+    let before = query.header.days_before();
+    let missing = scope.before(before).missing.len();
+    let sql = bind::bind(&query.sql, &query.header, scope.range, missing, given).unwrap();
+    assert_same_sql(scope, before, &query.name, &sql);
 }
 
-/// The same for SQL that is already bound.
-pub(crate) fn assert_same_sql(files: &[DayFile], name: &str, sql: &str) {
-    let ours = LocalEngine::new(files).query(sql).unwrap();
-    let theirs = in_duckdb(files, sql);
+/// The same for SQL that is already bound, and that reads so many days before the range.
+pub(crate) fn assert_same_sql(scope: &Scope, before: u32, name: &str, sql: &str) {
+    let ours = LocalEngine::new(scope).query(sql, before).unwrap();
+    let files = [scope.before(before).files, scope.files.clone()].concat();
+    let theirs = in_duckdb(&files, scope.range.since(), sql);
     assert_same_table(name, &ours, &theirs);
 }
 
@@ -66,13 +69,13 @@ fn plain(value: &Value) -> Json {
     }
 }
 
-/// The query's columns and rows by DuckDB.
-pub(crate) fn in_duckdb(files: &[DayFile], sql: &str) -> Json {
+/// The query's columns and rows by DuckDB, over a range that begins on that day.
+pub(crate) fn in_duckdb(files: &[DayFile], since: Date, sql: &str) -> Json {
     let folder = TempDir::new().unwrap();
     let no_rows = folder.path().join("no-rows.parquet");
     small_lake::write(&no_rows, &[]);
     let paths: Vec<&str> = files.iter().map(|file| file.path.to_str().unwrap()).collect();
-    job(DUCKDB, &json!({"files": paths, "no_rows": no_rows, "sql": sql}))
+    job(DUCKDB, &json!({"files": paths, "no_rows": no_rows, "since": since.to_string(), "sql": sql}))
 }
 
 const DUCKDB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/duckdb_query.py");
@@ -93,27 +96,35 @@ pub(crate) fn job(script: &str, job: &Json) -> Json {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn assert_catalogue_same(files: &[DayFile], given: &Arguments) {
+fn assert_catalogue_same(lake: &SmallLake) {
     for query in Catalogue::built_in().unwrap().queries() {
-        let given = given.iter().filter(|(name, _)| query.header.parameter(name).is_some());
-        let given = given.map(|(name, value)| (name.clone(), value.clone())).collect();
-        assert_same_as_duckdb(files, query, small_lake::range(), &given);
+        assert_same_as_duckdb(&lake.scope(), query, &Arguments::new());
     }
+}
+
+/// Every parameter by itself: its smallest and its largest value, and one between where that makes a difference.
+fn edges(query: &Query) -> Vec<Arguments> {
+    const BETWEEN: [(&str, i64); 4] =
+        [("min_sessions", 200), ("min_inquiries", 5), ("min_addresses", 4), ("night_from", 22)];
+    let of = |parameter: &Parameter| {
+        let (least, most) = parameter.range.clone().unwrap();
+        let between = BETWEEN.iter().filter(|(name, _)| *name == parameter.name);
+        let values = between.map(|(_, value)| Literal::Integer(*value)).chain([least, most]);
+        values.map(|value| Arguments::from([(parameter.name.clone(), value)])).collect::<Vec<_>>()
+    };
+    query.header.parameters.iter().flat_map(of).collect()
 }
 
 #[test]
 #[ignore = "needs python3 with duckdb"]
-fn every_query_gives_duckdbs_rows_over_odd_lakes() {
+fn every_query_gives_duckdbs_rows_over_odd_lakes_and_at_its_parameters_edges() {
     for seed in 1..=5 {
-        let lake = SmallLake::new(small_lake::odd_rows(seed, 1500));
-        assert_catalogue_same(&lake.files, &Arguments::new());
-        assert_catalogue_same(
-            &lake.files,
-            &Arguments::from([("min_sessions".into(), Literal::Integer(200))]),
-        );
-        for least in [1, 5, 1_000_000] {
-            let least = Literal::Integer(least);
-            assert_catalogue_same(&lake.files, &Arguments::from([("min_inquiries".into(), least)]));
+        let lake = SmallLake::new(small_lake::full_rows(seed, 1500));
+        assert_catalogue_same(&lake);
+        for query in Catalogue::built_in().unwrap().queries() {
+            for given in edges(query) {
+                assert_same_as_duckdb(&lake.scope(), query, &given);
+            }
         }
     }
 }
@@ -121,24 +132,45 @@ fn every_query_gives_duckdbs_rows_over_odd_lakes() {
 #[test]
 #[ignore = "needs python3 with duckdb"]
 fn every_query_gives_duckdbs_rows_over_no_session_one_session_and_nulls() {
-    assert_catalogue_same(&[], &Arguments::new());
-    assert_catalogue_same(&SmallLake::new([json!({"is_vpn": true})]).files, &Arguments::new());
-    assert_catalogue_same(&SmallLake::new(vec![json!({}); 40]).files, &Arguments::new());
+    assert_catalogue_same(&SmallLake::new([]));
+    assert_catalogue_same(&SmallLake::new([json!({"is_vpn": true})]));
+    assert_catalogue_same(&SmallLake::new(vec![json!({}); 40]));
+}
+
+#[test]
+#[ignore = "needs python3 with duckdb"]
+fn queries_that_look_back_give_duckdbs_rows_where_days_before_are_missing() {
+    let lake = SmallLake::new(small_lake::full_rows(6, 1500));
+    let mut scope = lake.scope();
+    let days: Vec<Date> = scope.range.before(28).unwrap().days().collect();
+    let looking_back = |query: &&Query| query.header.before.is_some();
+    let catalogue = Catalogue::built_in().unwrap();
+    assert!(catalogue.queries().iter().any(|query| looking_back(&query)));
+    for missing in [&days[..1], &days[..]] {
+        scope.before.missing = missing.to_vec();
+        for query in catalogue.queries().iter().filter(looking_back) {
+            assert_same_as_duckdb(&scope, query, &Arguments::new());
+        }
+    }
 }
 
 #[test]
 #[ignore = "needs python3 with duckdb"]
 fn the_table_sessions_is_the_same_in_both_engines() {
-    let lake = SmallLake::new(small_lake::odd_rows(9, 200));
+    let lake = SmallLake::new(small_lake::full_rows(9, 200));
     let sql = "SELECT session_id, created_at, created_date, EXTRACT(HOUR FROM created_at) AS hour, started_at, \
-               is_vpn, latitude, country_name FROM sessions ORDER BY created_at, session_id";
-    assert_same_sql(&lake.files, "sessions", sql);
+               is_vpn, latitude, country_name, in_range FROM sessions ORDER BY created_at, session_id";
+    for before in [0, 1, 28] {
+        assert_same_sql(&lake.scope(), before, "sessions", sql);
+    }
 }
 
 #[test]
 #[ignore = "needs python3 with duckdb"]
 #[should_panic(expected = "row 0, n: Integer(1) here")]
 fn a_difference_between_the_engines_is_seen() {
-    let ours = LocalEngine::new(&[]).query("SELECT 1 AS n").unwrap();
-    assert_same_rows("differs", &ours, in_duckdb(&[], "SELECT 2 AS n")["rows"].as_array().unwrap());
+    let scope = SmallLake::new([]).scope();
+    let ours = LocalEngine::new(&scope).query("SELECT 1 AS n", 0).unwrap();
+    let theirs = in_duckdb(&[], scope.range.since(), "SELECT 2 AS n");
+    assert_same_rows("differs", &ours, theirs["rows"].as_array().unwrap());
 }

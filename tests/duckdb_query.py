@@ -1,6 +1,7 @@
 """Runs one query in DuckDB over day files; the job comes as JSON on stdin, the rows go as JSON to stdout.
 
-The table `sessions` is set up as every engine sets it up: timestamps as naive UTC, `created_date` from the path.
+The table `sessions` is set up as every engine sets it up: timestamps as naive UTC, `created_date` from the path,
+`in_range` from the range's first day.
 """
 
 import datetime
@@ -31,7 +32,8 @@ described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
 moments = [name for name, kind, *_ in described if kind == "TIMESTAMP WITH TIME ZONE"]
 naive = ", ".join(f'epoch_ms(epoch_ms("{name}")) AS "{name}"' for name in moments)
 columns = columns.replace("*", f"* REPLACE ({naive})", 1)
-connection.execute(f"CREATE VIEW sessions AS SELECT {columns} FROM {source}")
+in_range = f"created_date >= DATE {quoted(job['since'])} AS in_range"
+connection.execute(f"CREATE VIEW sessions AS SELECT *, {in_range} FROM (SELECT {columns} FROM {source})")
 
 
 def plain(value):

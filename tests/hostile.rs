@@ -103,7 +103,7 @@ fn assert_query(text: &str) -> Checked {
             for parameter in &header.parameters {
                 prop_assert!(parameter.accepts(&parameter.default), "{}: {:?}", text, parameter);
             }
-            if let Err(error) = bind::bind(text, &header, range(), &Arguments::new()) {
+            if let Err(error) = bind::bind(text, &header, range(), 0, &Arguments::new()) {
                 prop_assert!(!error.to_string().is_empty());
             }
         }

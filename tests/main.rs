@@ -28,6 +28,7 @@ mod kills;
 mod lake_files;
 mod large;
 mod lease;
+mod looking_back;
 mod merge;
 mod metrics;
 mod migrate;

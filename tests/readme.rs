@@ -255,9 +255,9 @@ fn the_first_command_and_the_test_command_stand_alone_on_their_lines() {
     assert!(!ci.contains("cargo test --release\n"), "the test command is to be taken from the README");
 }
 
-/// The README's report is what the made-up people of the demo give, had it been run on 2026-11-20 at noon.
+/// The README's reports are the first that the made-up people of the demo give, had it been run on 2026-11-20 at noon.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_report_is_what_the_demo_gives() {
+async fn the_reports_are_the_first_that_the_demo_gives() {
     let sandbox = Sandbox::start(SandboxOptions { limit: None, ..SandboxOptions::default() }).await.unwrap();
     let (url, key) = (sandbox.base_url().to_owned(), sandbox.key().to_owned());
     let report = tokio::task::spawn_blocking(move || {
@@ -278,6 +278,7 @@ async fn the_report_is_what_the_demo_gives() {
     let blocks = README.split("```text\n").map(|block| block.split("```").next().unwrap());
     let shown: Vec<&str> = blocks.skip_while(|block| !block.starts_with("Session risk · ")).take(2).collect();
     let shown = shown.join("\n");
-    assert!(shown == report, "the README shows another report; this is the one of today:\n{report}");
+    let follows = report.strip_prefix(&shown).filter(|rest| rest.is_empty() || rest.starts_with('\n'));
+    assert!(follows.is_some(), "the README shows other reports; these are today's:\n{report}");
     assert!(shown.lines().all(|line| text::width(line) <= 80));
 }

@@ -9,13 +9,13 @@ use arrow::array::{
     ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray,
 };
 use arrow::datatypes::DataType;
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
-use session_risk::analysis::{DayFile, Scope};
+use session_risk::analysis::{Before, DayFile, Scope};
 use session_risk::range::{DayRange, utc_date};
 use session_risk::session::schema::schema;
 use tempfile::TempDir;
@@ -48,16 +48,9 @@ impl SmallLake {
         Self { folder, files }
     }
 
-    /// What a report over all of it reads: four weeks to 2026-11-20, nothing missing.
+    /// What a report over the range of the tests reads: nothing is missing.
     pub(crate) fn scope(&self) -> Scope {
-        Scope {
-            range: range(),
-            files: self.files.clone(),
-            missing: Vec::new(),
-            newest: Some("2026-11-20T23:58:04Z".parse().unwrap()),
-            complete: true,
-            notes: Vec::new(),
-        }
+        scope(range(), &self.files)
     }
 
     /// What the comparison with all of it reads: the four weeks before those, perhaps without a day of them.
@@ -66,7 +59,21 @@ impl SmallLake {
         let missing: Vec<Date> = missing.iter().map(|day| day.parse().unwrap()).collect();
         let mut files = self.files.clone();
         files.retain(|file| !missing.contains(&file.date));
-        Scope { range, files, complete: missing.is_empty(), missing, ..self.scope() }
+        Scope { files, complete: missing.is_empty(), missing, ..scope(range, &[]) }
+    }
+}
+
+/// What a report over a range reads of these files: those of earlier days lie before it, and nothing is missing.
+pub(crate) fn scope(range: DayRange, files: &[DayFile]) -> Scope {
+    let (before, files) = files.iter().cloned().partition(|file| file.date < range.since());
+    Scope {
+        range,
+        files,
+        before: Before { files: before, missing: Vec::new() },
+        missing: Vec::new(),
+        newest: Some("2026-11-20T23:58:04Z".parse().unwrap()),
+        complete: true,
+        notes: Vec::new(),
     }
 }
 
@@ -113,6 +120,44 @@ pub(crate) fn odd_rows(seed: u64, count: usize) -> Vec<Value> {
         row
     };
     (0..count).map(row).collect()
+}
+
+/// Odd rows that also say something in the columns that the rest of the queries read, and of which some are older: on
+/// days of the range, before it, and before what any query looks back to.
+pub(crate) fn full_rows(seed: u64, count: usize) -> Vec<Value> {
+    let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(3));
+    let mut rows = odd_rows(seed, count);
+    for row in &mut rows {
+        row.as_object_mut().unwrap().extend(odd_network(&mut random));
+        // One country is new.
+        if random.u8(..4) == 0 && row["country_code"] != json!("CI") {
+            let back = [24, 26, 28, 40, 54, 55, 60][random.usize(..7)];
+            let moment: Timestamp = row["created_at"].as_str().unwrap().parse().unwrap();
+            row["created_at"] = json!((moment - SignedDuration::from_hours(24 * back)).to_string());
+        }
+    }
+    rows
+}
+
+/// Where a row comes from, and how its person changed devices.
+fn odd_network(random: &mut fastrand::Rng) -> serde_json::Map<String, Value> {
+    let anywhere = json!(random.f64() * 360.0 - 180.0);
+    let mut pick = |values: &[Value]| values[random.usize(..values.len())].clone();
+    let kinds = ["mobile", "residential", "datacenter", "", "Mobile"].map(Value::from);
+    let providers = [json!("Net A"), json!("Net A"), json!("Net 'B'"), json!(""), Value::Null];
+    let organisations = [json!("Net A"), json!("<b>Fleet</b>"), json!(""), Value::Null];
+    let methods = [json!("qr"), json!("sms"), json!(""), Value::Null, Value::Null, Value::Null];
+    // The ends of the world, the borders of its zones, and what is no place.
+    let odd = [0.0, -0.0, 7.5, -7.5, 172.5, 180.0, -180.0, 180.1, -1e300].map(Value::from);
+    let longitudes = [pick(&odd), anywhere.clone(), anywhere, Value::Null];
+    let network = json!({
+        "ip_connection_type": pick(&kinds),
+        "ip_isp": pick(&providers),
+        "network_organization": pick(&organisations),
+        "device_handoff_method": pick(&methods),
+        "longitude": pick(&longitudes),
+    });
+    network.as_object().unwrap().clone()
 }
 
 /// What ties a row to others, and what became of it.

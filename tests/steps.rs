@@ -27,7 +27,7 @@ fn ours(query: &Query, lake: &SmallLake, given: &[(&str, i64)]) -> (Table, Json)
     let given = given.iter().filter(|(name, _)| query.header.parameter(name).is_some());
     let given: Arguments =
         given.map(|(name, value)| ((*name).to_owned(), Literal::Integer(*value))).collect();
-    let answer = answer(query, range(), &given, &LocalEngine::new(&lake.files)).unwrap();
+    let answer = answer(query, &lake.scope(), &given, &LocalEngine::new(&lake.scope())).unwrap();
     let parameters = answer.parameters.iter().map(|(name, value)| match value {
         Literal::Integer(value) => (name.clone(), json!(value)),
         other => panic!("{name} is {other}"),

@@ -1,6 +1,6 @@
 """Runs SQL over day files in DuckDB, and tells what each query took: the job comes as JSON on stdin, see reports.py.
 
-The table `sessions` is set up as the program sets it up: timestamps as naive UTC, `created_date`.
+The table `sessions` is set up as the program sets it up: timestamps as naive UTC, `created_date`, `in_range`.
 """
 
 import json
@@ -25,7 +25,8 @@ for query in job["queries"]:
     described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
     moments = [name for name, kind, *_ in described if kind == "TIMESTAMP WITH TIME ZONE"]
     naive = ", ".join(f'epoch_ms(epoch_ms("{name}")) AS "{name}"' for name in moments)
-    connection.execute(f"CREATE OR REPLACE VIEW sessions AS SELECT * REPLACE ({naive}) FROM {source}")
+    in_range = f"created_date >= DATE {quoted(query['since'])} AS in_range"
+    connection.execute(f"CREATE OR REPLACE VIEW sessions AS SELECT * REPLACE ({naive}), {in_range} FROM {source}")
     rows = connection.sql(query["sql"]).to_arrow_table().num_rows
     told.append({"name": query["name"], "seconds": time.monotonic() - began, "rows": rows})
 json.dump({"version": f"DuckDB {duckdb.__version__}", "queries": told}, sys.stdout)

@@ -1,4 +1,4 @@
-//! Binding: `:since`, `:until` and `:parameter` in a query become typed literals.
+//! Binding: `:since`, `:until`, `:missing_before` and `:parameter` in a query become typed literals.
 //!
 //! A small tokenizer knows where SQL's strings, quoted names, comments and `::` casts are, so that nothing inside
 //! them is touched and no value can break out of its place. Must not know what the query asks nor who runs it.
@@ -86,15 +86,25 @@ fn unfit(parameter: &Parameter, value: String) -> BindError {
     BindError::Unfit { name: parameter.name.clone(), value, range }
 }
 
-/// The query with the range's days and every parameter in place: plain SQL for any of the engines.
+/// The query with the range's days and every parameter in place: plain SQL for any of the engines. A query that looks
+/// back may also ask how many of the days before the range are missing from what it reads.
 ///
 /// # Errors
 /// [`BindError`] for a placeholder or an argument without its counterpart, or a value out of range.
-pub fn bind(sql: &str, header: &Header, range: DayRange, given: &Arguments) -> Result<String, BindError> {
+pub fn bind(
+    sql: &str,
+    header: &Header,
+    range: DayRange,
+    missing_before: usize,
+    given: &Arguments,
+) -> Result<String, BindError> {
     let mut literals = BTreeMap::from([
         ("since", format!("DATE '{}'", range.since())),
         ("until", format!("DATE '{}'", range.until())),
     ]);
+    if header.before.is_some() {
+        literals.insert("missing_before", missing_before.to_string());
+    }
     for parameter in &header.parameters {
         let value = given.get(&parameter.name).unwrap_or(&parameter.default);
         if !parameter.accepts(value) {

@@ -12,7 +12,7 @@
 //! -- chart: bar VALUE by COLUMN                          bar or line
 //! -- parameter: NAME = DEFAULT (MIN..MAX) text           repeatable; 'text' in quotes has no range
 //! -- note: how the figures mislead                       repeatable
-//! -- before: 28d                                         days read before the range
+//! -- before: 28d                                         days read before the range: rows without `in_range`
 //! -- then: STEP                                          what is made of the rows; key, rates and chart are over that
 //! ```
 //! A parameter named `min_sessions` also says under how many counted sessions a row is marked as small. A step's
@@ -172,6 +172,11 @@ const FIELDS: [&str; 9] =
     ["title", "question", "key", "rate", "chart", "parameter", "note", "before", "then"];
 
 impl Header {
+    /// How many days before the range the query reads; 0 if none.
+    pub fn days_before(&self) -> u32 {
+        self.before.unwrap_or(0)
+    }
+
     /// The declared parameter of that name.
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|parameter| parameter.name == name)

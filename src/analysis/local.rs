@@ -1,7 +1,7 @@
 //! The local engine: polars SQL, streaming over exactly the day files it is given. The only polars.
 //!
-//! Owns the table `sessions` as SQL sees it: the declared columns, timestamps as naive UTC, `created_date`. Must
-//! not know what the queries ask.
+//! Owns the table `sessions` as SQL sees it: the declared columns, timestamps as naive UTC, `created_date`,
+//! `in_range`. Must not know what the queries ask.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -10,15 +10,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::DataType as ArrowType;
+use jiff::civil::Date;
 use polars::io::HiveOptions;
 use polars::prelude::{
     DataFrame, DataType, Engine as PolarsEngine, Field, IntoLazy, LazyFrame, PlRefPath, PolarsError,
-    PolarsResult, ScanArgsParquet, Schema, TimeUnit, TimeZone, col,
+    PolarsResult, ScanArgsParquet, Schema, TimeUnit, TimeZone, col, lit,
 };
 use polars::sql::SQLContext;
 
 use super::table::Table;
-use super::{DayFile, Engine, EngineError, Plan, bind, near};
+use super::{DayFile, Engine, EngineError, Plan, Scope, bind, near};
+use crate::range::DayRange;
 use crate::session::schema;
 
 mod convert;
@@ -26,51 +28,76 @@ mod convert;
 /// Four bytes at both ends of every Parquet file.
 const MAGIC: &[u8; 4] = b"PAR1";
 
-/// Polars over a list of day files.
+/// Polars over the day files of a range, and over those before it for queries that look back.
 #[derive(Debug, Clone)]
 pub struct LocalEngine {
     files: Vec<PathBuf>,
+    range: DayRange,
+    before: Vec<DayFile>,
+}
+
+/// The files that one query reads.
+struct Reading {
+    files: Vec<PathBuf>,
+    /// The first day of the range, where there may be rows before it.
+    since: Option<Date>,
 }
 
 impl LocalEngine {
-    /// An engine whose table `sessions` is the rows of these files; no file at all is an empty table.
-    pub fn new(files: &[DayFile]) -> Self {
+    /// An engine whose table `sessions` is the rows of the scope's files; no file at all is an empty table.
+    pub fn new(scope: &Scope) -> Self {
         // What polars thinks of a query's style is not for whoever reads the report.
         polars::error::set_warning_function(|words, _| tracing::debug!("{words}"));
-        Self { files: files.iter().map(|file| file.path.clone()).collect() }
+        Self {
+            files: scope.files.iter().map(|file| file.path.clone()).collect(),
+            range: scope.range,
+            before: scope.before.files.clone(),
+        }
+    }
+
+    fn reading(&self, before: u32) -> Reading {
+        let Some(stretch) = self.range.before(before) else {
+            return Reading { files: self.files.clone(), since: None };
+        };
+        let before = self.before.iter().filter(|file| stretch.contains(file.date));
+        let files = before.map(|file| file.path.clone()).chain(self.files.iter().cloned());
+        Reading { files: files.collect(), since: Some(self.range.since()) }
     }
 }
 
 impl Engine for LocalEngine {
-    fn query(&self, sql: &str) -> Result<Table, EngineError> {
+    fn query(&self, sql: &str, before: u32) -> Result<Table, EngineError> {
         checked(sql)?;
-        for file in &self.files {
+        let reading = self.reading(before);
+        for file in &reading.files {
             check_ends(file)?;
         }
-        match run(&self.files, sql) {
-            Err(error) if self.files.is_empty() => Err(error),
-            Err(error) => Err(self.blame(sql, error)),
+        match run(&reading, sql) {
+            Err(error) if reading.files.is_empty() => Err(error),
+            Err(error) => Err(reading.blame(sql, error)),
             done => done,
         }
     }
 
-    fn plan(&self, sql: &str) -> Result<Plan, EngineError> {
+    fn plan(&self, sql: &str, before: u32) -> Result<Plan, EngineError> {
         checked(sql)?;
-        let columns = guarded(|| columns_read(&self.files, sql))?;
+        let reading = self.reading(before);
+        let columns = guarded(|| columns_read(&reading, sql))?;
         Ok(Plan { columns: columns.map_err(refused)? })
     }
 }
 
-impl LocalEngine {
+impl Reading {
     /// Polars does not always say which file it tripped on: the first that cannot be read by itself, in the columns
     /// that the query reads. If each can, the query is at fault.
     fn blame(&self, sql: &str, error: EngineError) -> EngineError {
-        let Ok(Ok(columns)) = guarded(|| columns_read(&self.files, sql)) else { return error };
+        let Ok(Ok(columns)) = guarded(|| columns_read(self, sql)) else { return error };
         let mut counts = vec!["COUNT(*) AS every_row".to_owned()];
         counts.extend(columns.iter().map(|name| format!("COUNT(\"{name}\") AS \"{name}\"")));
         let probe = format!("SELECT {} FROM sessions", counts.join(", "));
         for path in &self.files {
-            if let Err(cause) = run(std::slice::from_ref(path), &probe) {
+            let alone = Self { files: vec![path.clone()], since: self.since };
+            if let Err(cause) = run(&alone, &probe) {
                 return EngineError::File { path: path.clone(), source: Box::new(cause) };
             }
         }
@@ -96,8 +123,8 @@ fn refused(source: PolarsError) -> EngineError {
     EngineError::Refused { source: format!("{said}{hint}").into() }
 }
 
-fn run(files: &[PathBuf], sql: &str) -> Result<Table, EngineError> {
-    let frame = guarded(|| collect(files, sql))?;
+fn run(reading: &Reading, sql: &str) -> Result<Table, EngineError> {
+    let frame = guarded(|| collect(reading, sql))?;
     convert::table(&frame.map_err(refused)?)
 }
 
@@ -115,20 +142,20 @@ fn guarded<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, EngineError> {
     })
 }
 
-fn collect(files: &[PathBuf], sql: &str) -> PolarsResult<DataFrame> {
+fn collect(reading: &Reading, sql: &str) -> PolarsResult<DataFrame> {
     // One SELECT has one result; only sinks have several.
-    Ok(planned(files, sql)?.collect_with_engine(PolarsEngine::Streaming)?.unwrap_single())
+    Ok(planned(reading, sql)?.collect_with_engine(PolarsEngine::Streaming)?.unwrap_single())
 }
 
-fn planned(files: &[PathBuf], sql: &str) -> PolarsResult<LazyFrame> {
+fn planned(reading: &Reading, sql: &str) -> PolarsResult<LazyFrame> {
     let mut context = SQLContext::new();
-    context.register("sessions", sessions(files)?);
+    context.register("sessions", sessions(reading)?);
     context.execute(sql)
 }
 
 /// The declared columns that the optimised plan's scans give, in the files' order.
-fn columns_read(files: &[PathBuf], sql: &str) -> PolarsResult<Vec<String>> {
-    let plan = planned(files, sql)?.to_alp_optimized()?;
+fn columns_read(reading: &Reading, sql: &str) -> PolarsResult<Vec<String>> {
+    let plan = planned(reading, sql)?.to_alp_optimized()?;
     let mut read = HashSet::new();
     let mut nodes = vec![plan.lp_top];
     while let Some(node) = nodes.pop() {
@@ -142,9 +169,10 @@ fn columns_read(files: &[PathBuf], sql: &str) -> PolarsResult<Vec<String>> {
     Ok(declared().iter_names().filter(|name| read.contains(*name)).map(ToString::to_string).collect())
 }
 
-/// The table `sessions`: the files' columns as declared, every moment as naive UTC, and `created_date`.
-fn sessions(files: &[PathBuf]) -> PolarsResult<LazyFrame> {
+/// The table `sessions`: the files' columns as declared, every moment as naive UTC, `created_date` and `in_range`.
+fn sessions(reading: &Reading) -> PolarsResult<LazyFrame> {
     let declared = declared();
+    let files = &reading.files;
     let scan = if files.is_empty() {
         DataFrame::empty_with_schema(&declared).lazy()
     } else {
@@ -169,8 +197,17 @@ fn sessions(files: &[PathBuf]) -> PolarsResult<LazyFrame> {
         .collect();
     // A day file holds the sessions whose `created_at` lies on that UTC date: the path says nothing more, and a
     // lake below a folder that looks like `key=value` would confuse a reader of paths.
-    moments.push(col("created_at").cast(naive.clone()).cast(DataType::Date).alias("created_date"));
+    let date = col("created_at").cast(naive.clone()).cast(DataType::Date);
+    let in_range = match reading.since {
+        None => lit(true),
+        Some(since) => date.clone().gt_eq(lit(days_since_epoch(since)).cast(DataType::Date)),
+    };
+    moments.extend([date.alias("created_date"), in_range.alias("in_range")]);
     Ok(scan.with_columns(moments))
+}
+
+fn days_since_epoch(date: Date) -> i32 {
+    jiff::civil::date(1970, 1, 1).until(date).map_or(i32::MAX, |span| span.get_days())
 }
 
 /// The day files' columns in polars' types.
@@ -233,8 +270,9 @@ mod tests {
     fn only_the_columns_that_are_asked_for_are_read() {
         let file = PathBuf::from("/nowhere/created_date=2026-11-20/sessions.parquet");
         let query = "SELECT EXTRACT(HOUR FROM created_at) AS hour, COUNT(is_vpn) FROM sessions GROUP BY 1";
-        let plan = planned(std::slice::from_ref(&file), query).unwrap().explain(true).unwrap();
+        let reading = Reading { files: vec![file], since: None };
+        let plan = planned(&reading, query).unwrap().explain(true).unwrap();
         assert!(plan.contains("PROJECT 2/41 COLUMNS"), "{plan}");
-        assert_eq!(columns_read(&[file], query).unwrap(), ["created_at", "is_vpn"]);
+        assert_eq!(columns_read(&reading, query).unwrap(), ["created_at", "is_vpn"]);
     }
 }

@@ -6,7 +6,9 @@ use jiff::ToSpan;
 
 use super::days::{parse_date_range, parse_days};
 use super::exit::{Nothing, Usage};
-use crate::analysis::{DayFile, Scope};
+use super::scope::{before, day_files};
+use crate::analysis::Scope;
+use crate::lake::window::Window;
 use crate::lake::{Lake, Manifest};
 use crate::range::DayRange;
 
@@ -83,6 +85,7 @@ pub(super) fn earlier(
     compare: Compare,
     lake: &Lake,
     manifest: &Manifest,
+    days_before: u32,
     scope: &mut Scope,
 ) -> anyhow::Result<Scope> {
     let range = compare.window(scope.range).map_err(|error| Usage(error.to_string()))?;
@@ -100,17 +103,16 @@ pub(super) fn earlier(
             .notes
             .push("Only complete days are compared: the others are left out of every figure.".to_owned());
     }
-    let window = manifest.window(range);
-    let missing = manifest.incomplete(range);
-    let dates = window.iter().flat_map(|window| &window.with_file);
-    let complete = dates.filter(|date| !missing.contains(date));
+    let Window { with_file, incomplete, newest } = manifest.days_of(range);
+    let complete = with_file.into_iter().filter(|date| !incomplete.contains(date));
     Ok(Scope {
         range,
-        files: complete.map(|date| DayFile { date: *date, path: lake.day_file(*date) }).collect(),
-        complete: missing.is_empty(),
-        newest: window.as_ref().and_then(|window| window.newest),
+        files: day_files(lake, complete),
+        before: before(lake, manifest, range, days_before),
+        complete: incomplete.is_empty(),
+        newest,
         notes: Vec::new(),
-        missing,
+        missing: incomplete,
     })
 }
 

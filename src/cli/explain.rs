@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::report::{Format, ReportArgs, ReportError, ReportOptions, sent};
 use super::scope::{scope, terminal};
 use crate::analysis::local::LocalEngine;
-use crate::analysis::{self, DayFile};
+use crate::analysis::{self, DayFile, Scope};
 use crate::lake::{self, Lake};
 use crate::report::explanation::{Explained, FileSize};
 use crate::report::listing;
@@ -32,13 +32,14 @@ pub(super) fn explain(
     days: Days,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let scope = scope(lake, &lake.manifest()?, days, Timestamp::now())?;
-    let files = scope.files.iter().map(|file| size(lake, file)).collect::<Result<Vec<_>, _>>()?;
-    let engine = LocalEngine::new(&nowhere(&scope.files));
-    let explain = |query| analysis::explain(query, scope.range, options.arguments_of(query), &engine);
+    let scope = scope(lake, &lake.manifest()?, days, options.days_before(), Timestamp::now())?;
+    let sizes = |files: &[DayFile]| files.iter().map(|file| size(lake, file)).collect::<Result<Vec<_>, _>>();
+    let (files, before) = (sizes(&scope.files)?, sizes(&scope.before.files)?);
+    let engine = LocalEngine::new(&nowhere(&scope));
+    let explain = |query| analysis::explain(query, &scope, options.arguments_of(query), &engine);
     let explanations = options.queries.iter().map(explain).collect::<Result<Vec<_>, _>>();
     let explanations = explanations.map_err(ReportError::from)?;
-    let explained = Explained { scope: &scope, files: &files, explanations: &explanations };
+    let explained = Explained { scope: &scope, files: &files, before: &before, explanations: &explanations };
     sent(match options.format {
         Format::Json => explained.write_json(stdout),
         _ => explained.write_text(stdout),
@@ -48,9 +49,12 @@ pub(super) fn explain(
 
 /// The files without their places: an engine plans without opening them, and would take a bucket's URL for one that it
 /// has to know about.
-fn nowhere(files: &[DayFile]) -> Vec<DayFile> {
-    let named = |file: &DayFile| DayFile { path: PathBuf::from(file.date.to_string()), ..file.clone() };
-    files.iter().map(named).collect()
+fn nowhere(scope: &Scope) -> Scope {
+    let mut named = scope.clone();
+    for file in named.before.files.iter_mut().chain(&mut named.files) {
+        file.path = PathBuf::from(file.date.to_string());
+    }
+    named
 }
 
 fn size(lake: &Lake, file: &DayFile) -> Result<FileSize, lake::Error> {

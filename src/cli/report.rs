@@ -214,6 +214,11 @@ impl ReportOptions {
         self.arguments.get(&query.name).unwrap_or(NONE)
     }
 
+    /// How many days before the range the queries look back, the one that looks furthest.
+    pub fn days_before(&self) -> u32 {
+        self.queries.iter().map(|query| query.header.days_before()).max().unwrap_or(0)
+    }
+
     /// Whether the page goes to whoever runs the command.
     pub fn is_read_at_once(&self) -> bool {
         self.format == Format::Terminal && self.output.is_none()
@@ -277,8 +282,7 @@ fn answers(
     earlier: Option<&Scope>,
 ) -> Result<Vec<Answer>, AnalysisError> {
     let ask = |query: &Query, scope: &Scope| {
-        let engine = LocalEngine::new(&scope.files);
-        analysis::answer(query, scope.range, options.arguments_of(query), &engine)
+        analysis::answer(query, scope, options.arguments_of(query), &LocalEngine::new(scope))
     };
     let compared = |query: &Query| {
         let mut answer = ask(query, scope)?;

@@ -2,6 +2,7 @@
 //!
 //! Joins the lake's manifest to the reports, which know nothing of each other.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 
 use clap::Args;
@@ -16,7 +17,8 @@ use super::exit::{Exit, Nothing, Usage};
 use super::explain::{explain, list};
 use super::fetch::LakeArgs;
 use super::report::{ReportArgs, ReportOptions, render};
-use crate::analysis::{DayFile, Scope};
+use crate::analysis::{Before, DayFile, Scope};
+use crate::lake::window::Window;
 use crate::lake::{Lake, Manifest};
 use crate::range::{DayRange, utc_date};
 use crate::report::terminal::Terminal;
@@ -66,18 +68,22 @@ pub(super) fn report(
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
     let manifest = lake.manifest()?;
-    let mut scope = scope(lake, &manifest, days, Timestamp::now())?;
+    let days_before = options.days_before();
+    let mut scope = scope(lake, &manifest, days, days_before, Timestamp::now())?;
     let compare = options.compare;
-    let mut earlier = compare.map(|compare| earlier(compare, lake, &manifest, &mut scope)).transpose()?;
+    let mut earlier =
+        compare.map(|compare| earlier(compare, lake, &manifest, days_before, &mut scope)).transpose()?;
     // Where a page goes to a file or a program, a log should tell too.
     let incomplete = words::incomplete(&scope).into_iter();
     let incomplete = incomplete.chain(earlier.as_ref().and_then(words::earlier_incomplete));
     for sentence in incomplete.filter(|_| !options.is_read_at_once()) {
         console.say(&format!("session-risk: {sentence}"));
     }
-    let mut files: Vec<&mut DayFile> = scope.files.iter_mut().collect();
-    files.extend(earlier.iter_mut().flat_map(|earlier| &mut earlier.files));
-    let readable = lake.day_files(&files.iter().map(|file| file.date).collect::<Vec<_>>())?;
+    let scopes = std::iter::once(&mut scope).chain(&mut earlier);
+    let files = scopes.flat_map(|scope| scope.before.files.iter_mut().chain(&mut scope.files));
+    let files: Vec<&mut DayFile> = files.collect();
+    let dates: BTreeSet<Date> = files.iter().map(|file| file.date).collect();
+    let readable = lake.day_files(&dates.into_iter().collect::<Vec<_>>())?;
     for file in files {
         file.path = readable.path(file.date);
     }
@@ -85,8 +91,14 @@ pub(super) fn report(
     Ok(Exit::Done)
 }
 
-/// The range and files that the days asked for come to.
-pub(super) fn scope(lake: &Lake, manifest: &Manifest, days: Days, now: Timestamp) -> anyhow::Result<Scope> {
+/// The range and files that the days asked for come to, and those of so many days before them.
+pub(super) fn scope(
+    lake: &Lake,
+    manifest: &Manifest,
+    days: Days,
+    days_before: u32,
+    now: Timestamp,
+) -> anyhow::Result<Scope> {
     let today = utc_date(now);
     let last_complete = manifest.last_complete().or_else(|| match days {
         // These ask for days whether or not any is complete.
@@ -110,15 +122,30 @@ pub(super) fn scope(lake: &Lake, manifest: &Manifest, days: Days, now: Timestamp
         ))
         .into());
     };
-    let files = window.with_file.iter().map(|date| DayFile { date: *date, path: lake.day_file(*date) });
     Ok(Scope {
         range,
-        files: files.collect(),
+        files: day_files(lake, window.with_file),
+        before: before(lake, manifest, range, days_before),
         complete: window.incomplete.is_empty(),
         notes: notes(range, manifest, today),
         missing: window.incomplete,
         newest: window.newest,
     })
+}
+
+/// What the lake holds of so many days before a range.
+pub(super) fn before(lake: &Lake, manifest: &Manifest, range: DayRange, days: u32) -> Before {
+    let window = range.before(days).map(|before| manifest.days_of(before));
+    let before = window.map(|Window { with_file, incomplete, .. }| Before {
+        files: day_files(lake, with_file),
+        missing: incomplete,
+    });
+    before.unwrap_or_default()
+}
+
+/// The files of days that have one.
+pub(super) fn day_files(lake: &Lake, dates: impl IntoIterator<Item = Date>) -> Vec<DayFile> {
+    dates.into_iter().map(|date| DayFile { date, path: lake.day_file(date) }).collect()
 }
 
 /// What a reader must know besides which days are missing.

@@ -25,23 +25,22 @@ impl Manifest {
 
     /// What the lake holds of these days; none if it has a record of none of them.
     pub fn window(&self, range: DayRange) -> Option<Window> {
-        let recorded = || self.days.range(range.since()..=range.until()).map(|(_, day)| day);
-        recorded().next()?;
-        Some(Window {
-            with_file: recorded().filter(|day| day.rows > 0).map(|day| day.date).collect(),
-            incomplete: self.incomplete(range),
-            newest: recorded().filter_map(|day| day.newest).max(),
-        })
+        self.days.range(range.since()..=range.until()).next().map(|_| self.days_of(range))
     }
 
-    /// The days that are not complete: never fetched, or still open.
-    pub fn incomplete(&self, range: DayRange) -> Vec<Date> {
+    /// What the lake holds of these days, be it nothing.
+    pub fn days_of(&self, range: DayRange) -> Window {
+        let recorded = || self.days.range(range.since()..=range.until()).map(|(_, day)| day);
         let is_complete = |date: &Date| match self.days.get(date) {
             Some(day) => day.is_whole(),
             // Before the API's oldest session there is nothing to record, and yet nothing is missing.
             None => self.covers_day(*date),
         };
-        range.days().filter(|date| !is_complete(date)).collect()
+        Window {
+            with_file: recorded().filter(|day| day.rows > 0).map(|day| day.date).collect(),
+            incomplete: range.days().filter(|date| !is_complete(date)).collect(),
+            newest: recorded().filter_map(|day| day.newest).max(),
+        }
     }
 
     pub(super) fn covers_day(&self, date: Date) -> bool {

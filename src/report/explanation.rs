@@ -27,32 +27,25 @@ pub struct FileSize {
 pub struct Explained<'a> {
     /// The days, and how complete they are.
     pub scope: &'a Scope,
-    /// The files that would be read.
+    /// The files of these days, which every report reads.
     pub files: &'a [FileSize],
+    /// The files of days before them, which only those reports read that look back.
+    pub before: &'a [FileSize],
     /// One a report, in order.
     pub explanations: &'a [Explanation],
 }
 
 impl Explained<'_> {
-    fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
-    }
-
     /// Writes it for people. SQL and paths stand as they are, to be copied, and are never wrapped.
     ///
     /// # Errors
     /// Whatever `out` answers.
     pub fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let range = self.scope.range;
-        let missing = match self.scope.missing.len() {
-            0 => String::new(),
-            missing => format!(", {missing} of them missing or still open"),
-        };
-        writeln!(out, "Days: {range} ({}{missing})", range.len())?;
-        let count = |value: u64| text::count(i64::try_from(value).unwrap_or(i64::MAX));
-        writeln!(out, "Files: {}, {} bytes", count(self.files.len() as u64), count(self.bytes()))?;
-        for file in self.files {
-            writeln!(out, "  {}", text::visible(&file.path.display().to_string()))?;
+        writeln!(out, "Days: {range} ({}{})", range.len(), of_them(self.scope.missing.len()))?;
+        write_files("Files", self.files, out)?;
+        if !self.before.is_empty() {
+            write_files("Files of days before", self.before, out)?;
         }
         for explanation in self.explanations {
             writeln!(out, "\n{}", explanation.query.name)?;
@@ -62,6 +55,11 @@ impl Explained<'_> {
                 "Columns: {}",
                 if columns.is_empty() { "none".into() } else { columns.join(", ") }
             )?;
+            let (before, missing) =
+                (explanation.query.header.days_before(), explanation.missing_before.len());
+            if before > 0 {
+                writeln!(out, "Days before: {before}{}", of_them(missing))?;
+            }
             for (name, value) in &explanation.parameters {
                 writeln!(out, "Parameter: {name} = {}", text::visible(&value.to_string()))?;
             }
@@ -85,11 +83,8 @@ impl Explained<'_> {
             version: json::VERSION,
             range: json::range(self.scope.range),
             complete: self.scope.complete,
-            files: Files {
-                count: self.files.len(),
-                bytes: self.bytes(),
-                paths: self.files.iter().map(|file| file.path.display().to_string()).collect(),
-            },
+            files: Files::of(self.files),
+            files_before: Files::of(self.before),
             reports: self.explanations.iter().map(Report::of).collect(),
         };
         json::write(&document, out)
@@ -102,6 +97,7 @@ struct Document<'a> {
     range: json::Range,
     complete: bool,
     files: Files,
+    files_before: Files,
     reports: Vec<Report<'a>>,
 }
 
@@ -111,6 +107,8 @@ struct Report<'a> {
     title: &'a str,
     parameters: BTreeMap<&'a str, Plain<'a>>,
     columns: &'a [String],
+    days_before: u32,
+    missing_before: usize,
     sql: &'a str,
     /// Null where the rows are the SQL's own.
     then: Option<&'static str>,
@@ -124,6 +122,8 @@ impl<'a> Report<'a> {
             title: &explanation.query.header.title,
             parameters: parameters.map(|(name, value)| (name.as_str(), Plain(value))).collect(),
             columns: &explanation.plan.columns,
+            days_before: explanation.query.header.days_before(),
+            missing_before: explanation.missing_before.len(),
             sql: &explanation.sql,
             then: explanation.query.header.then.map(|step| step.name),
         }
@@ -135,4 +135,31 @@ struct Files {
     count: usize,
     bytes: u64,
     paths: Vec<String>,
+}
+
+impl Files {
+    fn of(files: &[FileSize]) -> Self {
+        Self {
+            count: files.len(),
+            bytes: bytes(files),
+            paths: files.iter().map(|file| file.path.display().to_string()).collect(),
+        }
+    }
+}
+
+fn of_them(missing: usize) -> String {
+    if missing == 0 { String::new() } else { format!(", {missing} of them missing or still open") }
+}
+
+fn bytes(files: &[FileSize]) -> u64 {
+    files.iter().map(|file| file.bytes).sum()
+}
+
+fn write_files(label: &str, files: &[FileSize], out: &mut dyn Write) -> io::Result<()> {
+    let count = |value: u64| text::count(i64::try_from(value).unwrap_or(i64::MAX));
+    writeln!(out, "{label}: {}, {} bytes", count(files.len() as u64), count(bytes(files)))?;
+    for file in files {
+        writeln!(out, "  {}", text::visible(&file.path.display().to_string()))?;
+    }
+    Ok(())
 }

@@ -162,8 +162,8 @@ fn report<'a>(page: &Page<'a>, answer: &'a Answer) -> Report<'a> {
     // A report may be passed on alone, so each carries what is true of the whole range.
     let incomplete = words::incomplete(page.scope).into_iter();
     let earlier = page.earlier.and_then(words::earlier_incomplete);
-    let notes = page.scope.notes.iter().cloned().chain(earlier).chain(words::comparison(answer));
-    let notes = notes.chain(answer.query.header.notes.iter().cloned());
+    let notes = page.scope.notes.iter().cloned().chain(earlier).chain(words::incomplete_before(answer));
+    let notes = notes.chain(words::comparison(answer)).chain(answer.query.header.notes.iter().cloned());
     Report {
         name: &answer.query.name,
         title: &answer.query.header.title,

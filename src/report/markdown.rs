@@ -61,6 +61,9 @@ impl Markdown {
         for (label, figure) in &layout.facts {
             writeln!(out, "\n{}: {}", harmless(label), harmless(&figure.text))?;
         }
+        if let Some(incomplete) = words::incomplete_before(answer) {
+            writeln!(out, "\n> {}", harmless(&incomplete))?;
+        }
         if layout.rows.is_empty() {
             return writeln!(out, "\n{}", words::NO_ROWS);
         }

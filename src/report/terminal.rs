@@ -124,6 +124,9 @@ impl Terminal {
         left_out: &[String],
         out: &mut dyn Write,
     ) -> io::Result<()> {
+        if let Some(incomplete) = words::incomplete_before(answer) {
+            self.prose(out, Some(Ink::Warning), "", &incomplete)?;
+        }
         if layout.rows.is_empty() {
             return Ok(());
         }

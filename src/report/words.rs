@@ -98,6 +98,20 @@ pub fn comparison(answer: &Answer) -> Vec<String> {
     std::iter::once(meaning).chain(compared.notes.iter().cloned()).collect()
 }
 
+/// Which of the days before the range that a report looks back to are missing or still open, if any are.
+pub fn incomplete_before(answer: &Answer) -> Option<String> {
+    let (days, missing) = (answer.query.header.days_before(), &answer.missing_before);
+    (!missing.is_empty()).then(|| {
+        let of = if days == 1 { "day" } else { "days" };
+        let are = if missing.len() == 1 { "is" } else { "are" };
+        format!(
+            "Of the {days} {of} before the range {} {are} missing or still open: {}.",
+            missing.len(),
+            text::spans(missing)
+        )
+    })
+}
+
 /// That rows were left out, if any were.
 pub fn cut(shown: usize, all: usize) -> Option<String> {
     (shown < all).then(|| format!("{shown} of {} rows; --format json has them all.", text::count(all as i64)))

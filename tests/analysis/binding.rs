@@ -11,7 +11,7 @@ const HEADER: &str = "-- title: T\n-- question: Q?\n-- parameter: least = 30 (1.
 fn bound(sql: &str, given: &[(&str, Literal)]) -> Result<String, String> {
     let header = Header::parse("x.sql", HEADER).unwrap();
     let given: Arguments = given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    bind(sql, &header, range(), &given).map_err(|error| chain(&error))
+    bind(sql, &header, range(), 0, &given).map_err(|error| chain(&error))
 }
 
 #[test]
@@ -23,6 +23,15 @@ fn placeholders_become_typed_literals() {
     );
     let given = [("least", Literal::Integer(7)), ("level", Literal::Text("o'clock".into()))];
     insta::assert_snapshot!(bound("SELECT :least, :level", &given).unwrap(), @"SELECT 7, 'o''clock'");
+}
+
+#[test]
+fn the_number_of_missing_days_before_is_only_there_for_a_query_that_looks_back() {
+    let sql = "SELECT :missing_before";
+    let said = bound(sql, &[]).unwrap_err();
+    assert!(said.starts_with("line 1 of the query uses `:missing_before`"), "{said}");
+    let header = Header { before: Some(28), ..Header::default() };
+    assert_eq!(bind(sql, &header, range(), 3, &Arguments::new()).unwrap(), "SELECT 3");
 }
 
 #[test]

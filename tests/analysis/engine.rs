@@ -7,10 +7,10 @@ use session_risk::analysis::table::{Table, Type, Value};
 use session_risk::analysis::{DayFile, Engine};
 
 use super::chain;
-use crate::small_lake::{SmallLake, write};
+use crate::small_lake::{SmallLake, range, scope, write};
 
 fn query(files: &[DayFile], sql: &str) -> Result<Table, String> {
-    LocalEngine::new(files).query(sql).map_err(|error| chain(&error))
+    LocalEngine::new(&scope(range(), files)).query(sql, 0).map_err(|error| chain(&error))
 }
 
 fn text(value: &str) -> Value {
@@ -44,8 +44,8 @@ fn every_type_comes_through_and_moments_are_naive_utc() {
 #[test]
 fn a_lake_without_files_is_an_empty_table_with_every_column() {
     let table = query(&[], "SELECT * FROM sessions").unwrap();
-    assert_eq!((table.rows.len(), table.columns.len()), (0, 42));
-    assert_eq!(table.position("created_date"), Some(41));
+    assert_eq!((table.rows.len(), table.columns.len()), (0, 43));
+    assert_eq!((table.position("created_date"), table.position("in_range")), (Some(41), Some(42)));
     let counted =
         query(&[], "SELECT COUNT(*) AS n, COUNT(*) FILTER (WHERE is_vpn) AS vpn FROM sessions").unwrap();
     assert_eq!(counted.rows, [vec![Value::Integer(0), Value::Integer(0)]]);
@@ -59,6 +59,34 @@ fn several_days_are_one_table_and_literals_of_dates_select_among_them() {
                WHERE created_date >= DATE '2026-11-19' AND created_at < TIMESTAMP '2026-11-20 00:00:00'";
     let table = query(&lake.files, sql).unwrap();
     assert_eq!(table.rows, [vec![Value::Integer(1), Value::Date("2026-11-19".parse().unwrap())]]);
+}
+
+#[test]
+fn days_before_the_range_are_read_only_as_far_back_as_is_asked_and_are_not_in_range() {
+    // The range of the tests begins on 2026-10-24.
+    let days = ["09-25", "09-26", "10-22", "10-23", "10-24", "11-20"];
+    let lake = SmallLake::new(days.map(|day| json!({"created_at": format!("2026-{day}T23:59:59.999Z")})));
+    let engine = LocalEngine::new(&lake.scope());
+    let told = |before: u32| {
+        let sql = "SELECT created_date, in_range FROM sessions ORDER BY created_date";
+        let rows = engine.query(sql, before).unwrap().rows;
+        rows.iter().map(|row| format!("{:?}", row)).collect::<Vec<_>>()
+    };
+    let row = |day: &str, in_range: bool| format!("[Date(2026-{day}), Boolean({in_range})]");
+    let range = [row("10-24", true), row("11-20", true)];
+    assert_eq!(told(0), range);
+    assert_eq!(told(1), [&[row("10-23", false)], &range[..]].concat());
+    assert_eq!(told(27), [&[row("10-22", false), row("10-23", false)], &range[..]].concat());
+    let before = ["09-26", "10-22", "10-23"].map(|day| row(day, false));
+    assert_eq!(told(28), [&before, &range[..]].concat());
+    // No other column is read.
+    let sql = "SELECT COUNT(*) FILTER (WHERE in_range) AS n, COUNT(*) FILTER (WHERE NOT in_range) AS b FROM sessions";
+    let counted = |before: u32| engine.query(sql, before).unwrap().rows;
+    assert_eq!(counted(0), [vec![Value::Integer(2), Value::Integer(0)]]);
+    assert_eq!(counted(28), [vec![Value::Integer(2), Value::Integer(3)]]);
+    let none = LocalEngine::new(&SmallLake::new([]).scope());
+    assert_eq!(none.query(sql, 0).unwrap().rows, [vec![Value::Integer(0), Value::Integer(0)]]);
+    assert_eq!(none.query(sql, 28).unwrap().rows, [vec![Value::Integer(0), Value::Integer(0)]]);
 }
 
 #[test]

@@ -174,7 +174,7 @@ fn from_markdown(shown: &str, shape: &Shape) -> Vec<Reading> {
 
 fn from_html(shown: &str, query: &Query, shape: &Shape) -> Vec<Reading> {
     let mut rows = html_rows(shown).into_iter();
-    // A report without rows has no table.
+    // Where there is no row there is no table.
     let Some(heads) = rows.next() else { return Vec::new() };
     let heads: Vec<String> = heads.into_iter().map(|head| head.text).collect();
     let names = query.header.rates.iter().map(|rate| text::label(&rate.name));

@@ -109,5 +109,5 @@ fn check(query: &Query) -> Result<(), BindError> {
     bind::one_select(&query.sql)?;
     // Any range will do: only the placeholders are looked at.
     let any = DayRange::ending(jiff::civil::date(2000, 1, 1), 1);
-    bind::bind(&query.sql, &query.header, any, &Arguments::new()).map(drop)
+    bind::bind(&query.sql, &query.header, any, 0, &Arguments::new()).map(drop)
 }

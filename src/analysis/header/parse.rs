@@ -13,6 +13,9 @@ const CHART: Problem = Problem::Form { field: "chart", form: "chart: bar VALUE b
 const PARAMETER: Problem =
     Problem::Form { field: "parameter", form: "parameter: NAME = DEFAULT (MIN..MAX) text" };
 
+/// The placeholders that are no parameters.
+const RESERVED: [&str; 3] = ["since", "until", "missing_before"];
+
 impl Header {
     /// Reads the header of a query file. `file` is what errors name.
     ///
@@ -176,7 +179,7 @@ fn chart(value: &str) -> Option<Chart> {
 
 fn parameter(value: &str) -> Option<Parameter> {
     let (parameter, rest) = value.split_once('=')?;
-    let name = name(parameter).filter(|name| !["since", "until"].contains(&name.as_str()))?;
+    let name = name(parameter).filter(|name| !RESERVED.contains(&name.as_str()))?;
     let rest = rest.trim();
     if let Some(quoted) = rest.strip_prefix('\'') {
         let (default, text) = quoted.split_once('\'')?;

@@ -33,6 +33,9 @@ pub(super) fn section(report: &Shown<'_>, rows: usize) -> Markup {
                     }
                 }
             }
+            @if let Some(incomplete) = words::incomplete_before(answer) {
+                div.warning role="note" { p { (text::visible(&incomplete)) } }
+            }
             @if let Some(chart) = &chart { (figure(chart, id)) }
             @if layout.rows.is_empty() {
                 p { (words::NO_ROWS) }

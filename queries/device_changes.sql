@@ -1,0 +1,107 @@
+-- title: Device changes
+-- question: In which inquiries does the device or its system change, other than by a handoff?
+-- key: inquiry_id
+-- chart: bar systems by inquiry_id
+-- note: Sessions with a handoff method are left out, and so are the others on the device that it led to: such a change is meant.
+-- note: Another system says more than another device id, which a person may get by clearing the browser. Type and system are read from the user agent, which the client chooses.
+-- note: What is not known is no change. Counted are the sessions that are not left out, and what is known of them.
+
+WITH by_count AS (
+  SELECT inquiry_id, COUNT(*) AS sessions
+  FROM sessions
+  WHERE inquiry_id IS NOT NULL AND device_handoff_method IS NULL
+  GROUP BY inquiry_id
+),
+several AS (
+  SELECT inquiry_id FROM by_count WHERE sessions > 1
+),
+unhanded AS (
+  SELECT
+    sessions.inquiry_id,
+    sessions.device_id,
+    sessions.device_type,
+    sessions.os_name,
+    sessions.created_at
+  FROM sessions
+  JOIN several ON sessions.inquiry_id = several.inquiry_id
+  WHERE sessions.device_handoff_method IS NULL
+),
+-- The first and the last in the order of letters differ where there are several.
+changed AS (
+  SELECT
+    inquiry_id,
+    MIN(device_id) AS a_device,
+    MAX(device_id) AS z_device,
+    MIN(device_type) AS a_type,
+    MAX(device_type) AS z_type,
+    MIN(os_name) AS a_system,
+    MAX(os_name) AS z_system
+  FROM unhanded
+  GROUP BY inquiry_id
+),
+candidates AS (
+  SELECT inquiry_id
+  FROM changed
+  WHERE a_device < z_device OR a_type < z_type OR a_system < z_system
+),
+handed AS (
+  SELECT sessions.inquiry_id, sessions.device_id
+  FROM sessions
+  JOIN candidates ON sessions.inquiry_id = candidates.inquiry_id
+  WHERE sessions.device_handoff_method IS NOT NULL AND sessions.device_id IS NOT NULL
+  GROUP BY sessions.inquiry_id, sessions.device_id
+),
+left_over AS (
+  SELECT
+    unhanded.inquiry_id,
+    unhanded.device_id,
+    unhanded.device_type,
+    unhanded.os_name,
+    unhanded.created_at
+  FROM unhanded
+  JOIN candidates ON unhanded.inquiry_id = candidates.inquiry_id
+  LEFT JOIN handed
+    ON unhanded.inquiry_id = handed.inquiry_id AND unhanded.device_id = handed.device_id
+  WHERE handed.inquiry_id IS NULL
+),
+by_inquiry AS (
+  SELECT inquiry_id, COUNT(*) AS sessions, MIN(created_at) AS first_seen, MAX(created_at) AS last_seen
+  FROM left_over
+  GROUP BY inquiry_id
+),
+inquiry_devices AS (
+  SELECT inquiry_id, device_id FROM left_over WHERE device_id IS NOT NULL GROUP BY inquiry_id, device_id
+),
+devices AS (
+  SELECT inquiry_id, COUNT(*) AS devices FROM inquiry_devices GROUP BY inquiry_id
+),
+inquiry_types AS (
+  SELECT inquiry_id, device_type FROM left_over WHERE device_type IS NOT NULL GROUP BY inquiry_id, device_type
+),
+types AS (
+  SELECT inquiry_id, COUNT(*) AS device_types FROM inquiry_types GROUP BY inquiry_id
+),
+inquiry_systems AS (
+  SELECT inquiry_id, os_name FROM left_over WHERE os_name IS NOT NULL GROUP BY inquiry_id, os_name
+),
+systems AS (
+  SELECT inquiry_id, COUNT(*) AS systems FROM inquiry_systems GROUP BY inquiry_id
+),
+counted AS (
+  SELECT
+    by_inquiry.inquiry_id,
+    by_inquiry.sessions,
+    COALESCE(devices.devices, 0) AS devices,
+    COALESCE(types.device_types, 0) AS device_types,
+    COALESCE(systems.systems, 0) AS systems,
+    by_inquiry.first_seen,
+    by_inquiry.last_seen
+  FROM by_inquiry
+  LEFT JOIN devices ON by_inquiry.inquiry_id = devices.inquiry_id
+  LEFT JOIN types ON by_inquiry.inquiry_id = types.inquiry_id
+  LEFT JOIN systems ON by_inquiry.inquiry_id = systems.inquiry_id
+)
+SELECT inquiry_id, sessions, devices, device_types, systems, first_seen, last_seen
+FROM counted
+WHERE devices > 1 OR device_types > 1 OR systems > 1
+ORDER BY systems DESC, device_types DESC, devices DESC, sessions DESC, inquiry_id ASC NULLS LAST
