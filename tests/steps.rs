@@ -10,7 +10,7 @@ use session_risk::analysis::rate::{HIGH, LOW, UNKNOWN};
 use session_risk::analysis::table::Table;
 
 use crate::duckdb::{assert_same_table, job};
-use crate::small_lake::{SmallLake, odd_rows, range};
+use crate::small_lake::{SmallLake, odd_rows};
 
 const RECKONING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/steps.py");
 

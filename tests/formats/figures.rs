@@ -179,7 +179,7 @@ fn from_html(shown: &str, query: &Query, shape: &Shape) -> Vec<Reading> {
     let heads: Vec<String> = heads.into_iter().map(|head| head.text).collect();
     let names = query.header.rates.iter().map(|rate| text::label(&rate.name));
     let names: Vec<String> =
-        if heads.iter().any(|head| head == "Share") { vec!["Share".to_owned()] } else { names.collect() };
+        if query.header.key.is_empty() { vec!["Share".to_owned()] } else { names.collect() };
     let mut readings = Vec::new();
     for row in rows {
         let number = |at: usize, name: &str| row[at].attribute(name).map(|text| text.parse::<f64>().unwrap());
