@@ -233,6 +233,7 @@ fn the_command_writes_down_what_is_to_be_found() {
 }
 
 /// How many of the events were found, and how many of the rows belong to one.
+#[allow(clippy::print_stdout, reason = "how well a report finds is worth to know")]
 fn found(rows: &BTreeSet<String>, events: &[&BTreeSet<String>]) -> (f64, f64) {
     let named = events.iter().filter(|keys| keys.iter().any(|key| rows.contains(key))).count();
     let guilty = rows.iter().filter(|row| events.iter().any(|keys| keys.contains(*row))).count();

@@ -131,7 +131,7 @@ fn the_catalogue_gives_duckdbs_rows_on_an_exported_lake() {
     let home = Home::new();
     let options = SandboxOptions { sessions: 3_000, faults: faults(0.02), ..unlimited() };
     home.fetch(&sandbox_with(options)).succeeds();
-    assert_catalogue_same_with_rows(&home.lake());
+    assert_catalogue_same_with_rows(&home.lake(), &[]);
 }
 
 #[test]
@@ -139,11 +139,12 @@ fn the_catalogue_gives_duckdbs_rows_on_an_exported_lake() {
 fn the_catalogue_gives_duckdbs_rows_on_a_lake_of_the_sample() {
     let home = Home::new();
     home.fetch(&Scripted::listing(sample())).succeeds();
-    assert_catalogue_same_with_rows(&home.lake());
+    // It has no bursts.
+    assert_catalogue_same_with_rows(&home.lake(), &["address_velocity"]);
 }
 
-/// Every query gives DuckDB's rows, and gives some.
-fn assert_catalogue_same_with_rows(lake: &LakeFiles) {
+/// Every query gives DuckDB's rows, and gives some, but for these.
+fn assert_catalogue_same_with_rows(lake: &LakeFiles, without: &[&str]) {
     let files: Vec<DayFile> = lake
         .dates()
         .iter()
@@ -153,6 +154,6 @@ fn assert_catalogue_same_with_rows(lake: &LakeFiles) {
     for query in Catalogue::built_in().unwrap().queries() {
         assert_same_as_duckdb(&scope, query, &Arguments::new());
         let answer = answer(query, &scope, &Arguments::new(), &LocalEngine::new(&scope)).unwrap();
-        assert!(!answer.table.rows.is_empty(), "{} has no rows", query.name);
+        assert_eq!(answer.table.rows.is_empty(), without.contains(&query.name.as_str()), "{}", query.name);
     }
 }

@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn the_published_worked_example_comes_out() {
         let distance = kilometres((36.12, -86.67), (33.94, -118.40)) / EARTH_RADIUS_KM * 6372.8;
-        assert!((distance - 2887.259_950_607_1).abs() < 1e-9, "{distance}");
+        assert!((distance - 2_887.259_950_607_1).abs() < 1e-9, "{distance}");
     }
 
     #[test]
