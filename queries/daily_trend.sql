@@ -1,6 +1,7 @@
 -- title: Daily trend
 -- question: How do traffic, anonymised networks and high threat levels develop from day to day?
 -- key: created_date
+-- split: created_date
 -- rate: vpn_rate = vpn / vpn_known of sessions
 -- rate: tor_rate = tor / tor_known of sessions
 -- rate: high_rate = high / assessed of sessions

@@ -1,6 +1,7 @@
 -- title: Device changes
 -- question: In which inquiries does the device or its system change, other than by a handoff?
 -- key: inquiry_id
+-- split: inquiry_id
 -- chart: bar systems by inquiry_id
 -- note: Sessions with a handoff method are left out, and so are the others on the device that it led to: such a change is meant.
 -- note: Another system says more than another device id, which a person may get by clearing the browser. Type and system are read from the user agent, which the client chooses.

@@ -1,6 +1,7 @@
 -- title: Inquiries per device
 -- question: Which devices do several inquiries come from?
 -- key: device_id
+-- split: device_id
 -- chart: bar inquiries by device_id
 -- parameter: min_inquiries = 2 (1..1000000) devices with fewer inquiries are left out
 -- note: A family, a shop or a tester may share a device; one person may also repeat an inquiry. Look before you judge.

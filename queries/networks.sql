@@ -1,6 +1,7 @@
 -- title: Networks
 -- question: Whose networks do high-threat sessions come from?
 -- key: ip_isp, network_organization
+-- split: ip_isp
 -- rate: high_rate = high / assessed of sessions
 -- rate: datacenter_rate = datacenter / datacenter_known of sessions
 -- chart: bar high_rate by network_organization

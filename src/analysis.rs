@@ -46,6 +46,15 @@ pub trait Engine {
     /// [`EngineError`]; a panic of the engine is one too.
     fn query(&self, sql: &str, before: u32) -> Result<Table, EngineError>;
 
+    /// Runs one bound SELECT whose rows each come from the sessions of one value of a column, and which ends with an
+    /// ORDER BY over columns of its own: an engine whose memory is small may take some of the values at a time.
+    ///
+    /// # Errors
+    /// [`EngineError`], as [`query`](Self::query); also for a column by which it cannot be split.
+    fn query_split(&self, sql: &str, before: u32, _column: &str) -> Result<Table, EngineError> {
+        self.query(sql, before)
+    }
+
     /// Plans one bound SELECT without reading a file.
     ///
     /// # Errors
@@ -253,9 +262,12 @@ pub fn answer(
 ) -> Result<Answer, AnalysisError> {
     let report = || query.name.clone();
     let (sql, missing_before) = bound(query, scope, given)?;
-    let mut table = engine
-        .query(&sql, query.header.days_before())
-        .map_err(|source| AnalysisError::Engine { report: report(), source })?;
+    let before = query.header.days_before();
+    let asked = match &query.header.split {
+        Some(column) => engine.query_split(&sql, before, column),
+        None => engine.query(&sql, before),
+    };
+    let mut table = asked.map_err(|source| AnalysisError::Engine { report: report(), source })?;
     let parameters = values(query, given);
     if let Some(step) = query.header.then {
         let whole = |name: &str| match parameters.get(name) {

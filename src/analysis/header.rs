@@ -13,6 +13,7 @@
 //! -- parameter: NAME = DEFAULT (MIN..MAX) text           repeatable; 'text' in quotes has no range
 //! -- note: how the figures mislead                       repeatable
 //! -- before: 28d                                         days read before the range: rows without `in_range`
+//! -- split: device_id                                    each row comes from the sessions of one value of it
 //! -- then: STEP                                          what is made of the rows; key, rates and chart are over that
 //! ```
 //! A parameter named `min_sessions` also says under how many counted sessions a row is marked as small. A step's
@@ -46,6 +47,9 @@ pub struct Header {
     pub notes: Vec<String>,
     /// How many days before the range the query reads.
     pub before: Option<u32>,
+    /// The column of which each row of the answer concerns one value's sessions only, so that they can be read some at
+    /// a time.
+    pub split: Option<String>,
     /// What is made of the SQL's rows.
     pub then: Option<&'static Step>,
 }
@@ -168,8 +172,8 @@ pub enum Problem {
     NoQuery,
 }
 
-const FIELDS: [&str; 9] =
-    ["title", "question", "key", "rate", "chart", "parameter", "note", "before", "then"];
+const FIELDS: [&str; 10] =
+    ["title", "question", "key", "rate", "chart", "parameter", "note", "before", "split", "then"];
 
 impl Header {
     /// How many days before the range the query reads; 0 if none.

@@ -18,15 +18,23 @@ use polars::prelude::{
 };
 use polars::sql::SQLContext;
 
+use self::shares::Values;
 use super::table::Table;
 use super::{DayFile, Engine, EngineError, Plan, Scope, bind, near};
 use crate::range::DayRange;
 use crate::session::schema;
 
 mod convert;
+mod shares;
 
 /// Four bytes at both ends of every Parquet file.
 const MAGIC: &[u8; 4] = b"PAR1";
+
+/// The column of the days.
+const DATE: &str = "created_date";
+
+/// How many bytes of day files a query that can be split reads at a time: some 2.5 million sessions.
+const SHARE_BYTES: u64 = 256 << 20;
 
 /// Polars over the day files of a range, and over those before it for queries that look back.
 #[derive(Debug, Clone)]
@@ -34,13 +42,17 @@ pub struct LocalEngine {
     files: Vec<PathBuf>,
     range: DayRange,
     before: Vec<DayFile>,
+    share_bytes: u64,
 }
 
-/// The files that one query reads.
+/// What one query reads of the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Reading {
     files: Vec<PathBuf>,
     /// The first day of the range, where there may be rows before it.
     since: Option<Date>,
+    /// The values whose sessions are meant; none means all.
+    values: Option<Values>,
 }
 
 impl LocalEngine {
@@ -52,16 +64,23 @@ impl LocalEngine {
             files: scope.files.iter().map(|file| file.path.clone()).collect(),
             range: scope.range,
             before: scope.before.files.clone(),
+            share_bytes: SHARE_BYTES,
         }
+    }
+
+    /// The same, but a query that can be split reads so many bytes of day files at a time.
+    #[must_use]
+    pub fn in_shares_of(self, bytes: u64) -> Self {
+        Self { share_bytes: bytes, ..self }
     }
 
     fn reading(&self, before: u32) -> Reading {
         let Some(stretch) = self.range.before(before) else {
-            return Reading { files: self.files.clone(), since: None };
+            return Reading { files: self.files.clone(), since: None, values: None };
         };
         let before = self.before.iter().filter(|file| stretch.contains(file.date));
         let files = before.map(|file| file.path.clone()).chain(self.files.iter().cloned());
-        Reading { files: files.collect(), since: Some(self.range.since()) }
+        Reading { files: files.collect(), since: Some(self.range.since()), values: None }
     }
 }
 
@@ -69,14 +88,22 @@ impl Engine for LocalEngine {
     fn query(&self, sql: &str, before: u32) -> Result<Table, EngineError> {
         checked(sql)?;
         let reading = self.reading(before);
-        for file in &reading.files {
-            check_ends(file)?;
-        }
-        match run(&reading, sql) {
-            Err(error) if reading.files.is_empty() => Err(error),
-            Err(error) => Err(reading.blame(sql, error)),
-            done => done,
-        }
+        reading.answered(sql, || run(&reading, sql))
+    }
+
+    fn query_split(&self, sql: &str, before: u32, column: &str) -> Result<Table, EngineError> {
+        checked(sql)?;
+        shares::check(column)?;
+        let reading = self.reading(before);
+        let shares = shares::cut(&reading, column, self.share_bytes);
+        let Some(order) = shares::order(sql).filter(|_| shares.len() > 1) else {
+            return reading.answered(sql, || run(&reading, sql));
+        };
+        let answer = || {
+            let answers = shares.iter().map(|share| collect(share, sql));
+            shares::together(answers.collect::<PolarsResult<_>>()?, order)
+        };
+        reading.answered(sql, || convert::table(&guarded(answer)?.map_err(refused)?))
     }
 
     fn plan(&self, sql: &str, before: u32) -> Result<Plan, EngineError> {
@@ -88,6 +115,22 @@ impl Engine for LocalEngine {
 }
 
 impl Reading {
+    /// The answer of a query that reads these files, or the best word for why there is none.
+    fn answered(
+        &self,
+        sql: &str,
+        run: impl FnOnce() -> Result<Table, EngineError>,
+    ) -> Result<Table, EngineError> {
+        for file in &self.files {
+            check_ends(file)?;
+        }
+        match run() {
+            Err(error) if self.files.is_empty() => Err(error),
+            Err(error) => Err(self.blame(sql, error)),
+            done => done,
+        }
+    }
+
     /// Polars does not always say which file it tripped on: the first that cannot be read by itself, in the columns
     /// that the query reads. If each can, the query is at fault.
     fn blame(&self, sql: &str, error: EngineError) -> EngineError {
@@ -96,7 +139,7 @@ impl Reading {
         counts.extend(columns.iter().map(|name| format!("COUNT(\"{name}\") AS \"{name}\"")));
         let probe = format!("SELECT {} FROM sessions", counts.join(", "));
         for path in &self.files {
-            let alone = Self { files: vec![path.clone()], since: self.since };
+            let alone = Self { files: vec![path.clone()], ..self.clone() };
             if let Err(cause) = run(&alone, &probe) {
                 return EngineError::File { path: path.clone(), source: Box::new(cause) };
             }
@@ -149,7 +192,12 @@ fn collect(reading: &Reading, sql: &str) -> PolarsResult<DataFrame> {
 
 fn planned(reading: &Reading, sql: &str) -> PolarsResult<LazyFrame> {
     let mut context = SQLContext::new();
-    context.register("sessions", sessions(reading)?);
+    let sessions = sessions(reading)?;
+    let sessions = match &reading.values {
+        Some(values) => sessions.filter(values.filter()),
+        None => sessions,
+    };
+    context.register("sessions", sessions);
     context.execute(sql)
 }
 
@@ -202,7 +250,7 @@ fn sessions(reading: &Reading) -> PolarsResult<LazyFrame> {
         None => lit(true),
         Some(since) => date.clone().gt_eq(lit(days_since_epoch(since)).cast(DataType::Date)),
     };
-    moments.extend([date.alias("created_date"), in_range.alias("in_range")]);
+    moments.extend([date.alias(DATE), in_range.alias("in_range")]);
     Ok(scan.with_columns(moments))
 }
 
@@ -270,7 +318,7 @@ mod tests {
     fn only_the_columns_that_are_asked_for_are_read() {
         let file = PathBuf::from("/nowhere/created_date=2026-11-20/sessions.parquet");
         let query = "SELECT EXTRACT(HOUR FROM created_at) AS hour, COUNT(is_vpn) FROM sessions GROUP BY 1";
-        let reading = Reading { files: vec![file], since: None };
+        let reading = Reading { files: vec![file], since: None, values: None };
         let plan = planned(&reading, query).unwrap().explain(true).unwrap();
         assert!(plan.contains("PROJECT 2/41 COLUMNS"), "{plan}");
         assert_eq!(columns_read(&reading, query).unwrap(), ["created_at", "is_vpn"]);

@@ -42,6 +42,21 @@ fn every_type_comes_through_and_moments_are_naive_utc() {
 }
 
 #[test]
+fn a_split_by_what_tells_no_sessions_apart_is_refused_and_one_over_no_session_is_empty() {
+    let lake = SmallLake::new([json!({}), json!({})]);
+    let engine = LocalEngine::new(&scope(range(), &lake.files)).in_shares_of(1000);
+    for column in ["is_vpn", "created_at", "nowhere"] {
+        let error = engine.query_split("SELECT 1 AS n\nORDER BY n", 0, column).unwrap_err();
+        let words = format!("it cannot be split by `{column}`: name created_date or a column of text");
+        assert!(chain(&error).contains(&words), "{}", chain(&error));
+    }
+    let empty = LocalEngine::new(&scope(range(), &[])).in_shares_of(1000);
+    let sql = "SELECT device_id, COUNT(*) AS n FROM sessions GROUP BY device_id\nORDER BY n";
+    assert_eq!(empty.query_split(sql, 0, "device_id").unwrap().rows.len(), 0);
+    assert_eq!(engine.query_split(sql, 0, "device_id").unwrap().rows, [[Value::Null, Value::Integer(2)]]);
+}
+
+#[test]
 fn a_lake_without_files_is_an_empty_table_with_every_column() {
     let table = query(&[], "SELECT * FROM sessions").unwrap();
     assert_eq!((table.rows.len(), table.columns.len()), (0, 43));

@@ -21,7 +21,7 @@ fn a_full_header_is_read() {
          -- rate: high_rate = high / assessed of sessions\n-- rate: low_rate=low/assessed of sessions\n\
          -- chart: line high_rate by country_code\n-- parameter: least = 30 (1..1000) what (it) does\n\
          -- parameter: bound = 0.5 (0..1) a share\n-- parameter: level = 'high' which level\n\
-         -- note: one: thing\n-- note: another\n-- before: 28d\n\
+         -- note: one: thing\n-- note: another\n-- before: 28d\n-- split: device_id\n\
          -- then: time_to_start\n\n-- a free comment\nSELECT 1\n",
     )
     .unwrap();
@@ -36,6 +36,7 @@ fn a_full_header_is_read() {
     assert_eq!(header.parameters[2].default, Literal::Text("high".into()));
     assert_eq!(header.notes, ["one: thing", "another"]);
     assert_eq!(header.before, Some(28));
+    assert_eq!(header.split.as_deref(), Some("device_id"));
     assert_eq!(header.then.unwrap().name, "time_to_start");
 }
 
@@ -96,6 +97,7 @@ fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
         ("+-- parameter: p = 5 (1..4) five\n", "line 3: the default of `p` lies outside its range"),
         ("+-- before: 4 weeks\n", "line 3: `before` has the form `-- before: 28d`"),
         ("+-- before: 0d\n", "line 3: `before` has the form"),
+        ("+-- split: device_id, os_name\n", "line 3: `split` has the form `-- split: COLUMN`"),
         ("+-- then: one, two\n", "line 3: `then` has the form `-- then: STEP`"),
         (
             "+-- then: time_to_stat\n",

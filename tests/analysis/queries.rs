@@ -208,6 +208,30 @@ fn every_query_answers_over_no_session_one_session_and_odd_ones() {
 }
 
 #[test]
+fn queries_that_can_be_split_give_the_same_rows_in_the_same_order_share_by_share() {
+    let catalogue = Catalogue::built_in().unwrap();
+    let split: Vec<&Query> =
+        catalogue.queries().iter().filter(|query| query.header.split.is_some()).collect();
+    assert!(split.len() >= 3);
+    for seed in 1..=3 {
+        let lake = SmallLake::new(full_rows(seed, 1500));
+        let bytes: u64 = lake.files.iter().map(|file| std::fs::metadata(&file.path).unwrap().len()).sum();
+        for query in &split {
+            // Without it in its own line a query is run as a whole.
+            assert!(query.sql.contains("\nORDER BY"), "{}", query.name);
+            let least =
+                query.header.parameter("min_burst").map(|burst| (burst.name.clone(), Literal::Integer(2)));
+            let least: Arguments = least.into_iter().collect();
+            let ask = |engine| answer(query, &lake.scope(), &least, &engine).unwrap().table;
+            let whole = ask(LocalEngine::new(&lake.scope()));
+            assert!(whole.rows.len() > 1, "{}", query.name);
+            let shares = LocalEngine::new(&lake.scope()).in_shares_of(bytes / 5);
+            assert_eq!(ask(shares), whole, "{}", query.name);
+        }
+    }
+}
+
+#[test]
 fn a_header_that_does_not_fit_its_query_is_an_error_that_names_both() {
     let lake = SmallLake::new([json!({})]);
     for (field, said) in [

@@ -61,6 +61,7 @@ struct Draft {
     parameters: Vec<Parameter>,
     notes: Vec<String>,
     before: Option<u32>,
+    split: Option<String>,
     then: Option<&'static Step>,
 }
 
@@ -78,6 +79,10 @@ impl Draft {
             "before" => {
                 let form = Problem::Form { field: "before", form: "before: 28d" };
                 once("before", &mut self.before, days(value).ok_or(form)?)
+            }
+            "split" => {
+                let form = Problem::Form { field: "split", form: "split: COLUMN" };
+                once("split", &mut self.split, name(value).ok_or(form)?)
             }
             "then" => {
                 let step = name(value).ok_or(Problem::Form { field: "then", form: "then: STEP" })?;
@@ -112,6 +117,7 @@ impl Draft {
             parameters: self.parameters,
             notes: self.notes,
             before: self.before,
+            split: self.split,
             then: None,
         };
         if let Some(step) = self.then {

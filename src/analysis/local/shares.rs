@@ -1,0 +1,130 @@
+//! A query whose rows each come from the sessions of one value of a column, asked of some of the values at a time.
+//!
+//! Owns how many shares there are, which sessions belong to which, and how the answers are put together again. A
+//! grouping keeps the keys of all rows that it read in memory, about a hundred bytes a row where they are two ids, and a
+//! query has several groupings at work at once: what bounds memory is the rows read at a time. Must not know what the
+//! queries ask.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
+use polars::prelude::{
+    BooleanChunked, Column, DataFrame, DataType, Expr, Field, IntoColumn, IntoLazy, NewChunkedArray,
+    PolarsResult, col,
+};
+use polars::sql::SQLContext;
+
+use super::{DATE, Reading, declared};
+use crate::analysis::EngineError;
+
+/// The values of one share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Values {
+    column: String,
+    /// The number of the share, from 0.
+    share: u64,
+    shares: u64,
+}
+
+impl Values {
+    /// Which sessions have one of these values.
+    pub(super) fn filter(&self) -> Expr {
+        let Self { share, shares, .. } = *self;
+        let mask = move |values: Column| -> PolarsResult<Column> {
+            let is_in = |value: Option<&str>| share_of(value, shares) == share;
+            let name = values.name().clone();
+            let mask = BooleanChunked::from_iter_values(name, values.str()?.iter().map(is_in));
+            Ok(mask.into_column())
+        };
+        col(self.column.as_str())
+            .map(mask, |_, field| Ok(Field::new(field.name().clone(), DataType::Boolean)))
+    }
+}
+
+/// The same value, the same share, in every process.
+fn share_of(value: Option<&str>, shares: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish() % shares
+}
+
+/// Refuses a column by whose values sessions cannot be told apart.
+pub(super) fn check(column: &str) -> Result<(), EngineError> {
+    if column == DATE || declared().get(column) == Some(&DataType::String) {
+        return Ok(());
+    }
+    let words = format!("it cannot be split by `{column}`: name {DATE} or a column of text");
+    Err(EngineError::Refused { source: words.into() })
+}
+
+/// Cuts a reading into shares of about so many bytes of day files each.
+pub(super) fn cut(reading: &Reading, column: &str, bytes: u64) -> Vec<Reading> {
+    let size = |file| std::fs::metadata(file).map_or(0, |found| found.len());
+    let sizes: Vec<u64> = reading.files.iter().map(size).collect();
+    if column == DATE {
+        let of_days = |days| Reading { files: reading.files[days].to_vec(), ..reading.clone() };
+        return together_up_to(&sizes, bytes).into_iter().map(of_days).collect();
+    }
+    // The values of any other column are anywhere, so that each share reads all files.
+    let shares = sizes.iter().sum::<u64>().div_ceil(bytes.max(1)).max(1);
+    let of_values = |share| Values { column: column.to_owned(), share, shares };
+    (0..shares).map(|share| Reading { values: Some(of_values(share)), ..reading.clone() }).collect()
+}
+
+/// Neighbours, as many together as reach a sum.
+fn together_up_to(sizes: &[u64], sum: u64) -> Vec<std::ops::Range<usize>> {
+    let mut ranges = Vec::new();
+    let (mut begin, mut filled) = (0, 0);
+    for (at, size) in sizes.iter().enumerate() {
+        filled += size;
+        if filled >= sum || at + 1 == sizes.len() {
+            ranges.push(begin..at + 1);
+            (begin, filled) = (at + 1, 0);
+        }
+    }
+    ranges
+}
+
+/// What a query's last ORDER BY says, if it begins a line, as that of the outermost SELECT does.
+pub(super) fn order(sql: &str) -> Option<&str> {
+    Some(&sql[sql.rfind("\nORDER BY")?..])
+}
+
+/// The answers of all shares as one, in the query's order.
+pub(super) fn together(answers: Vec<DataFrame>, order: &str) -> PolarsResult<DataFrame> {
+    let mut answers = answers.into_iter();
+    let mut all = answers.next().unwrap_or_default();
+    for answer in answers {
+        all.vstack_mut_owned(answer)?;
+    }
+    let mut context = SQLContext::new();
+    context.register("answers", all.lazy());
+    context.execute(&format!("SELECT * FROM answers{order}"))?.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_kept_whole_and_each_share_of_them_is_about_as_large_as_asked() {
+        assert_eq!(together_up_to(&[10; 5], 20), [0..2, 2..4, 4..5]);
+        assert_eq!(together_up_to(&[10; 3], 1), [0..1, 1..2, 2..3]);
+        assert_eq!(together_up_to(&[10; 5], 50), [0..5]);
+        assert_eq!(together_up_to(&[], 50), []);
+    }
+
+    #[test]
+    fn values_are_spread_evenly_and_no_value_has_a_share_of_its_own() {
+        let of = |shares| (0..1000).map(move |number| share_of(Some(&format!("dev_{number}")), shares));
+        assert!((0..3).all(|share| of(3).filter(|of| *of == share).count() > 250));
+        assert!(share_of(None, 3) < 3);
+    }
+
+    #[test]
+    fn only_the_order_of_the_outermost_select_counts() {
+        let sql = "WITH a AS (\n  SELECT x\n  ORDER BY x\n)\nSELECT *\nFROM a\nORDER BY y DESC, x";
+        assert_eq!(order(sql), Some("\nORDER BY y DESC, x"));
+        assert_eq!(order("SELECT x FROM sessions ORDER BY x"), None);
+    }
+}
