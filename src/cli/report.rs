@@ -4,8 +4,8 @@
 //! the lake.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -268,8 +268,11 @@ pub fn render(
     for answer in &answers {
         let one = Page { answers: std::slice::from_ref(answer), ..page };
         let path = folder.join(format!("{}.{}", answer.query.name, renderer.extension()));
-        let mut bytes = Vec::new();
-        let written = renderer.render(&one, &mut bytes).and_then(|()| replace(&path, &bytes));
+        let written = replace_by(&path, |partial| {
+            let mut file = BufWriter::new(File::create(partial)?);
+            renderer.render(&one, &mut file)?;
+            file.flush()
+        });
         written.map_err(|source| ReportError::File { path: path.clone(), source })?;
         sent(writeln!(out, "{}", path.display()))?;
     }

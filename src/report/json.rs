@@ -3,7 +3,7 @@
 //! Owns the shape, version 1: additions keep the version, anything else raises it. Every row is whole, in the
 //! query's order, and never cut. Must not take its shape from the analysis' own types.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use jiff::civil::Date;
 use serde::Serialize;
@@ -32,27 +32,37 @@ impl Renderer for Json {
     }
 }
 
-/// Writes a document, indented and harmless to print.
+/// Writes a document, indented and harmless to print. It is never in memory as a whole: a report may have a million rows.
 pub(super) fn write(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    let json = serde_json::to_string_pretty(document)?;
-    out.write_all(escaped(&json).as_bytes())?;
-    out.write_all(b"\n")
+    let mut out = Harmless(BufWriter::new(out));
+    serde_json::to_writer_pretty(&mut out, document)?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
-/// The document with every character that steers a screen as `\uXXXX`: the same values, harmless to print. Outside
-/// of strings the only such characters are the line ends of the indentation.
-fn escaped(json: &str) -> String {
-    let mut shown = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c != '\n' && text::steers(c) {
+/// Writes JSON on, every character that steers a screen as `\uXXXX`: the same values, harmless to print. Outside of
+/// strings the only such characters are the line ends of the indentation.
+struct Harmless<W: Write>(W);
+
+impl<W: Write> Write for Harmless<W> {
+    /// Takes whole characters only, which is what a serializer gives.
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        let text = str::from_utf8(json).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let mut written = 0;
+        for (at, c) in text.char_indices().filter(|(_, c)| *c != '\n' && text::steers(*c)) {
+            self.0.write_all(&json[written..at])?;
             for unit in c.encode_utf16(&mut [0; 2]) {
-                shown.push_str(&format!("\\u{unit:04x}"));
+                write!(self.0, "\\u{unit:04x}")?;
             }
-        } else {
-            shown.push(c);
+            written = at + c.len_utf8();
         }
+        self.0.write_all(&json[written..])?;
+        Ok(json.len())
     }
-    shown
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 #[derive(Serialize)]
