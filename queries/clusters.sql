@@ -3,11 +3,11 @@
 -- key: name
 -- rate: high_rate = high / assessed of sessions
 -- chart: bar inquiries by name
--- parameter: min_inquiries = 3 (2..1000000) clusters of fewer inquiries are left out
+-- parameter: min_inquiries = 3 (1..1000000) clusters of fewer inquiries are left out
 -- parameter: min_shared = 3 (2..1000000) a device or an address of fewer inquiries joins nothing
 -- parameter: hub_limit = 50 (2..1000000) a device or an address of more inquiries joins nothing and is shown as a hub
 -- then: clusters
--- note: A row of the kind cluster is a group of inquiries, each of which shares a device or an address with another one of them; its name is the smallest id among them. A family, a shop or somebody who tries again are such groups too: look at the countries, the devices and the threat levels.
+-- note: A row of the kind cluster is a group of inquiries, each of which shares a device or an address with another one of them; its name is the smallest id among them. Its figures are of the sessions that share something, and not of others of these inquiries. A family, a shop or somebody who tries again are such groups too: look at the countries, the devices and the threat levels.
 -- note: Hubs are devices and addresses of more than hub_limit inquiries: carriers, offices, VPN exits, test phones. What they have in common says little, so they join nothing; of them devices, addresses and countries are not counted. A ring that is larger than that is among them: look there too.
 -- note: Chains of which each link is shared by two inquiries only are joined with min_shared = 2, at the price of many pairs of no interest.
 
@@ -35,50 +35,31 @@ shared_addresses AS (
   GROUP BY ip_address
   HAVING COUNT(*) >= :min_shared
 ),
-joined AS (
-  SELECT device_inquiries.inquiry_id AS inquiry_id
-  FROM device_inquiries
-  JOIN shared_devices ON device_inquiries.device_id = shared_devices.device_id
-  WHERE shared_devices.inquiries <= :hub_limit
-  UNION ALL
-  SELECT address_inquiries.inquiry_id
-  FROM address_inquiries
-  JOIN shared_addresses ON address_inquiries.ip_address = shared_addresses.ip_address
-  WHERE shared_addresses.inquiries <= :hub_limit
-),
-candidates AS (
-  SELECT inquiry_id
-  FROM joined
-  GROUP BY inquiry_id
-),
 visits AS (
   SELECT
     sessions.inquiry_id AS inquiry_id,
-    device_id,
-    ip_address,
+    sessions.device_id AS device_id,
+    sessions.ip_address AS ip_address,
     country_code,
-    COUNT(*) AS sessions,
-    COUNT(threat_level) AS assessed,
-    COUNT(*) FILTER (WHERE threat_level = 'high') AS high,
-    MIN(created_at) AS first_seen,
-    MAX(created_at) AS last_seen
+    threat_level,
+    created_at
   FROM sessions
-  JOIN candidates ON sessions.inquiry_id = candidates.inquiry_id
-  GROUP BY sessions.inquiry_id, device_id, ip_address, country_code
+  LEFT JOIN shared_devices ON sessions.device_id = shared_devices.device_id
+  LEFT JOIN shared_addresses ON sessions.ip_address = shared_addresses.ip_address
+  WHERE sessions.inquiry_id IS NOT NULL
+    AND (shared_devices.inquiries <= :hub_limit OR shared_addresses.inquiries <= :hub_limit)
 ),
--- One form for the candidates and the hubs.
+-- One form for the sessions that share something and for the hubs.
 found AS (
   SELECT
     inquiry_id,
     device_id,
     ip_address,
     country_code,
+    threat_level,
+    created_at,
     CAST(NULL AS BIGINT) AS inquiries,
-    sessions,
-    assessed,
-    high,
-    first_seen,
-    last_seen
+    CAST(NULL AS BIGINT) AS sessions
   FROM visits
   UNION ALL
   SELECT
@@ -86,12 +67,10 @@ found AS (
     device_id,
     CAST(NULL AS STRING) AS ip_address,
     CAST(NULL AS STRING) AS country_code,
+    CAST(NULL AS STRING) AS threat_level,
+    CAST(NULL AS TIMESTAMP) AS created_at,
     inquiries,
-    sessions,
-    CAST(NULL AS BIGINT) AS assessed,
-    CAST(NULL AS BIGINT) AS high,
-    CAST(NULL AS TIMESTAMP) AS first_seen,
-    CAST(NULL AS TIMESTAMP) AS last_seen
+    sessions
   FROM shared_devices
   WHERE inquiries > :hub_limit
   UNION ALL
@@ -100,19 +79,19 @@ found AS (
     CAST(NULL AS STRING) AS device_id,
     ip_address,
     CAST(NULL AS STRING) AS country_code,
+    CAST(NULL AS STRING) AS threat_level,
+    CAST(NULL AS TIMESTAMP) AS created_at,
     inquiries,
-    sessions,
-    CAST(NULL AS BIGINT) AS assessed,
-    CAST(NULL AS BIGINT) AS high,
-    CAST(NULL AS TIMESTAMP) AS first_seen,
-    CAST(NULL AS TIMESTAMP) AS last_seen
+    sessions
   FROM shared_addresses
   WHERE inquiries > :hub_limit
 )
-SELECT inquiry_id, device_id, ip_address, country_code, inquiries, sessions, assessed, high, first_seen, last_seen
+SELECT inquiry_id, device_id, ip_address, country_code, threat_level, created_at, inquiries, sessions
 FROM found
 ORDER BY
   inquiry_id ASC NULLS LAST,
+  created_at ASC NULLS LAST,
   device_id ASC NULLS LAST,
   ip_address ASC NULLS LAST,
-  country_code ASC NULLS LAST
+  country_code ASC NULLS LAST,
+  threat_level ASC NULLS LAST

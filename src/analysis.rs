@@ -17,6 +17,7 @@ pub mod header;
 pub mod local;
 pub(crate) mod near;
 pub mod rate;
+pub mod rows;
 mod scope;
 pub mod steps;
 pub mod table;
@@ -26,6 +27,7 @@ use catalogue::Query;
 use compare::Compared;
 use header::Literal;
 use rate::RateError;
+use rows::Rows;
 pub use scope::{Before, DayFile, Scope};
 use steps::StepError;
 use table::Table;
@@ -53,6 +55,19 @@ pub trait Engine {
     /// [`EngineError`], as [`query`](Self::query); also for a column by which it cannot be split.
     fn query_split(&self, sql: &str, before: u32, _column: &str) -> Result<Table, EngineError> {
         self.query(sql, before)
+    }
+
+    /// Runs one bound SELECT whose rows are only read, and may be too many for a [`Table`]; by the values of a column,
+    /// if one is named.
+    ///
+    /// # Errors
+    /// As [`Engine::query`] or [`Engine::query_split`].
+    fn rows(&self, sql: &str, before: u32, split: Option<&str>) -> Result<Box<dyn Rows>, EngineError> {
+        let table = match split {
+            Some(column) => self.query_split(sql, before, column),
+            None => self.query(sql, before),
+        };
+        Ok(Box::new(table?))
     }
 
     /// Plans one bound SELECT without reading a file.
@@ -262,20 +277,24 @@ pub fn answer(
 ) -> Result<Answer, AnalysisError> {
     let report = || query.name.clone();
     let (sql, missing_before) = bound(query, scope, given)?;
-    let before = query.header.days_before();
-    let asked = match &query.header.split {
-        Some(column) => engine.query_split(&sql, before, column),
-        None => engine.query(&sql, before),
-    };
-    let mut table = asked.map_err(|source| AnalysisError::Engine { report: report(), source })?;
+    let (before, split) = (query.header.days_before(), query.header.split.as_deref());
+    let of_engine = |source| AnalysisError::Engine { report: report(), source };
     let parameters = values(query, given);
-    if let Some(step) = query.header.then {
-        let whole = |name: &str| match parameters.get(name) {
-            Some(Literal::Integer(value)) => Some(*value),
-            _ => None,
-        };
-        table = step.run(&table, whole).map_err(|source| AnalysisError::Step { report: report(), source })?;
-    }
+    let mut table = match query.header.then {
+        None => match split {
+            Some(column) => engine.query_split(&sql, before, column),
+            None => engine.query(&sql, before),
+        }
+        .map_err(of_engine)?,
+        Some(step) => {
+            let whole = |name: &str| match parameters.get(name) {
+                Some(Literal::Integer(value)) => Some(*value),
+                _ => None,
+            };
+            let rows = engine.rows(&sql, before, split).map_err(of_engine)?;
+            step.run(&*rows, whole).map_err(|source| AnalysisError::Step { report: report(), source })?
+        }
+    };
     rate::append(&mut table, &query.header.rates)
         .map_err(|source| AnalysisError::Rate { report: report(), source })?;
     let key = query.header.key.iter().map(|column| ("key", column));

@@ -178,11 +178,10 @@ def clusters(rows):
             if name is not None:
                 shares[column, name] = of_one
     counts = {entity: inquiries(of_one) for entity, of_one in shares.items()}
-    joining = [
-        {row["inquiry_id"] for row in shares[entity]}
-        for entity, count in counts.items()
-        if wanted["min_shared"] <= count <= wanted["hub_limit"]
-    ]
+    joins = {
+        entity for entity, count in counts.items() if wanted["min_shared"] <= count <= wanted["hub_limit"]
+    }
+    joining = [{row["inquiry_id"] for row in shares[entity]} for entity in joins]
     found = []
     left = {row["inquiry_id"] for row in rows}
     while left:
@@ -195,7 +194,12 @@ def clusters(rows):
     for cluster in found:
         if len(cluster) < wanted["min_inquiries"]:
             continue
-        inside = [row for row in rows if row["inquiry_id"] in cluster]
+        inside = [
+            row
+            for row in rows
+            if row["inquiry_id"] in cluster
+            and any((column, row[column]) in joins for column in ("device_id", "ip_address"))
+        ]
         different = [
             len({row[column] for row in inside} - {None})
             for column in ("device_id", "ip_address", "country_code")

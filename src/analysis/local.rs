@@ -19,12 +19,14 @@ use polars::prelude::{
 use polars::sql::SQLContext;
 
 use self::shares::Values;
+use super::rows::Rows;
 use super::table::Table;
 use super::{DayFile, Engine, EngineError, Plan, Scope, bind, near};
 use crate::range::DayRange;
 use crate::session::schema;
 
 mod convert;
+mod frame;
 mod shares;
 
 /// Four bytes at both ends of every Parquet file.
@@ -86,24 +88,15 @@ impl LocalEngine {
 
 impl Engine for LocalEngine {
     fn query(&self, sql: &str, before: u32) -> Result<Table, EngineError> {
-        checked(sql)?;
-        let reading = self.reading(before);
-        reading.answered(sql, || run(&reading, sql))
+        convert::table(&self.collect(sql, before, None)?)
     }
 
     fn query_split(&self, sql: &str, before: u32, column: &str) -> Result<Table, EngineError> {
-        checked(sql)?;
-        shares::check(column)?;
-        let reading = self.reading(before);
-        let shares = shares::cut(&reading, column, self.share_bytes);
-        let Some(order) = shares::order(sql).filter(|_| shares.len() > 1) else {
-            return reading.answered(sql, || run(&reading, sql));
-        };
-        let answer = || {
-            let answers = shares.iter().map(|share| collect(share, sql));
-            shares::together(answers.collect::<PolarsResult<_>>()?, order)
-        };
-        reading.answered(sql, || convert::table(&guarded(answer)?.map_err(refused)?))
+        convert::table(&self.collect(sql, before, Some(column))?)
+    }
+
+    fn rows(&self, sql: &str, before: u32, split: Option<&str>) -> Result<Box<dyn Rows>, EngineError> {
+        Ok(Box::new(frame::Frame::new(self.collect(sql, before, split)?)?))
     }
 
     fn plan(&self, sql: &str, before: u32) -> Result<Plan, EngineError> {
@@ -114,13 +107,30 @@ impl Engine for LocalEngine {
     }
 }
 
+impl LocalEngine {
+    fn collect(&self, sql: &str, before: u32, split: Option<&str>) -> Result<DataFrame, EngineError> {
+        checked(sql)?;
+        split.map_or(Ok(()), shares::check)?;
+        let reading = self.reading(before);
+        let shares = split.map(|column| shares::cut(&reading, column, self.share_bytes)).unwrap_or_default();
+        let Some(order) = shares::order(sql).filter(|_| shares.len() > 1) else {
+            return reading.answered(sql, || run(&reading, sql));
+        };
+        let answer = || {
+            let answers = shares.iter().map(|share| collect(share, sql));
+            shares::together(answers.collect::<PolarsResult<_>>()?, order)
+        };
+        reading.answered(sql, || guarded(answer)?.map_err(refused))
+    }
+}
+
 impl Reading {
     /// The answer of a query that reads these files, or the best word for why there is none.
     fn answered(
         &self,
         sql: &str,
-        run: impl FnOnce() -> Result<Table, EngineError>,
-    ) -> Result<Table, EngineError> {
+        run: impl FnOnce() -> Result<DataFrame, EngineError>,
+    ) -> Result<DataFrame, EngineError> {
         for file in &self.files {
             check_ends(file)?;
         }
@@ -166,9 +176,8 @@ fn refused(source: PolarsError) -> EngineError {
     EngineError::Refused { source: format!("{said}{hint}").into() }
 }
 
-fn run(reading: &Reading, sql: &str) -> Result<Table, EngineError> {
-    let frame = guarded(|| collect(reading, sql))?;
-    convert::table(&frame.map_err(refused)?)
+fn run(reading: &Reading, sql: &str) -> Result<DataFrame, EngineError> {
+    guarded(|| collect(reading, sql))?.map_err(refused)
 }
 
 /// Does the work on a thread of its own, where a panic of the engine ends that thread only.

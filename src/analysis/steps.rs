@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::header::{Literal, Parameter};
 use super::near;
+use super::rows::Rows;
 use super::table::{Column, Table, Type, Value};
 
 mod address_velocity;
@@ -141,20 +142,20 @@ impl Step {
     ///
     /// # Errors
     /// [`StepError`] for a column that is not there or of another type, or a value that cannot be.
-    pub fn run(&self, table: &Table, value: impl Fn(&str) -> Option<i64>) -> Result<Table, StepError> {
-        let at = self.places(table)?;
+    pub fn run(&self, rows: &dyn Rows, value: impl Fn(&str) -> Option<i64>) -> Result<Table, StepError> {
+        let at = self.places(rows)?;
         let value = |setting: &Setting| value(setting.name).unwrap_or(setting.default);
         let values = self.parameters.iter().map(value).collect();
-        (self.run)(&Call { step: self, table, at, values })
+        (self.run)(&Call { step: self, rows, at, values })
     }
 
     /// Where the columns that it needs stand.
-    fn places(&self, table: &Table) -> Result<Vec<usize>, StepError> {
+    fn places(&self, rows: &dyn Rows) -> Result<Vec<usize>, StepError> {
         let place = |(column, needed): &(&'static str, Type)| {
             let (step, column, needed) = (self.name, *column, *needed);
-            let at = table.position(column);
+            let at = rows.columns().iter().position(|found| found.name == column);
             let at = at.ok_or(StepError::Absent { step, column, needed: needed.name() })?;
-            match table.columns[at].data_type {
+            match rows.columns()[at].data_type {
                 found if found == needed => Ok(at),
                 Type::Integer if needed == Type::Number => Ok(at),
                 found => Err(StepError::Type { step, column, needed: needed.name(), found: found.name() }),
@@ -167,39 +168,37 @@ impl Step {
 /// A step's rows and parameters. Columns and parameters are named by their place in the step's declaration.
 struct Call<'a> {
     step: &'a Step,
-    table: &'a Table,
+    rows: &'a dyn Rows,
     at: Vec<usize>,
     values: Vec<i64>,
 }
 
 impl Call<'_> {
     fn rows(&self) -> std::ops::Range<usize> {
-        0..self.table.rows.len()
+        0..self.rows.len()
     }
 
-    fn value(&self, row: usize, column: usize) -> &Value {
-        &self.table.rows[row][self.at[column]]
+    fn integer(&self, row: usize, column: usize) -> Option<i64> {
+        self.rows.integer(row, self.at[column])
+    }
+
+    fn number(&self, row: usize, column: usize) -> Option<f64> {
+        self.rows.number(row, self.at[column])
     }
 
     fn text(&self, row: usize, column: usize) -> Option<&str> {
-        match self.value(row, column) {
-            Value::Text(text) => Some(text),
-            _ => None,
-        }
+        self.rows.text(row, self.at[column])
     }
 
     /// A count, which cannot be null nor below zero.
     fn count(&self, row: usize, column: usize) -> Result<i64, StepError> {
-        let count = self.value(row, column).as_integer().filter(|count| *count >= 0);
+        let count = self.integer(row, column).filter(|count| *count >= 0);
         count.ok_or_else(|| self.lacks(row, column, "a count"))
     }
 
     /// A moment, which cannot be null.
     fn moment(&self, row: usize, column: usize) -> Result<Timestamp, StepError> {
-        match self.value(row, column) {
-            Value::Timestamp(moment) => Ok(*moment),
-            _ => Err(self.lacks(row, column, "a moment")),
-        }
+        self.rows.moment(row, self.at[column]).ok_or_else(|| self.lacks(row, column, "a moment"))
     }
 
     /// What is set, by its place among the step's parameters.

@@ -7,7 +7,7 @@ use session_risk::analysis::table::{Table, Type, Value};
 use session_risk::analysis::{DayFile, Engine};
 
 use super::chain;
-use crate::small_lake::{SmallLake, range, scope, write};
+use crate::small_lake::{SmallLake, odd_rows, range, scope, write};
 
 fn query(files: &[DayFile], sql: &str) -> Result<Table, String> {
     LocalEngine::new(&scope(range(), files)).query(sql, 0).map_err(|error| chain(&error))
@@ -171,4 +171,43 @@ fn a_query_that_cannot_be_run_is_blamed_on_the_query() {
         let error = query(&lake.files, sql).unwrap_err();
         assert!(error.contains(said) && !error.contains(".parquet"), "{sql}: {error}");
     }
+}
+
+#[test]
+fn rows_read_as_the_table_has_them() {
+    let lake = SmallLake::new(odd_rows(3, 300));
+    let sql = "SELECT session_id, created_at, started_at, latitude, is_vpn, created_date, NULL AS nothing, \
+               EXTRACT(HOUR FROM created_at) AS hour, COUNT(*) AS sessions, threat_level FROM sessions \
+               GROUP BY session_id, created_at, started_at, latitude, is_vpn, created_date, threat_level \
+               ORDER BY session_id";
+    for files in [&lake.files[..], &[]] {
+        let engine = LocalEngine::new(&scope(range(), files));
+        let (table, rows) = (engine.query(sql, 0).unwrap(), engine.rows(sql, 0, None).unwrap());
+        assert_eq!((rows.columns(), rows.len()), (&table.columns[..], table.rows.len()));
+        let mut read = 0;
+        for (row, values) in table.rows.iter().enumerate() {
+            for (column, value) in values.iter().enumerate() {
+                let cell = match table.columns[column].data_type {
+                    Type::Integer => rows.integer(row, column).into(),
+                    Type::Number => rows.number(row, column).into(),
+                    Type::Text => rows.text(row, column).map_or(Value::Null, text),
+                    Type::Timestamp => rows.moment(row, column).map_or(Value::Null, Value::Timestamp),
+                    Type::Boolean | Type::Date => continue,
+                };
+                assert_eq!(cell, *value, "row {row}, {}", table.columns[column].name);
+                read += usize::from(!value.is_null());
+                // What is read as another type is nothing, but a whole number is a number too.
+                let number = rows.number(row, column);
+                assert_eq!(number, value.as_number());
+                assert_eq!(rows.integer(row, column), value.as_integer());
+            }
+        }
+        assert_eq!(read > 1000, !files.is_empty());
+    }
+    let error = LocalEngine::new(&scope(range(), &[])).rows(
+        "SELECT created_at - started_at AS wait FROM sessions",
+        0,
+        None,
+    );
+    assert!(chain(&error.err().unwrap()).contains("the column `wait` has the type"));
 }

@@ -29,7 +29,7 @@ pub(super) fn table(frame: &DataFrame) -> Result<Table, EngineError> {
     Ok(table)
 }
 
-fn data_type(found: &DataType) -> Option<Type> {
+pub(super) fn data_type(found: &DataType) -> Option<Type> {
     Some(match found {
         found if found.is_integer() => Type::Integer,
         found if found.is_float() => Type::Number,

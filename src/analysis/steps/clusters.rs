@@ -23,18 +23,16 @@ pub(super) const STEP: Step = Step {
         ("device_id", Type::Text),
         ("ip_address", Type::Text),
         ("country_code", Type::Text),
+        ("threat_level", Type::Text),
+        ("created_at", Type::Timestamp),
         ("inquiries", Type::Integer),
         ("sessions", Type::Integer),
-        ("assessed", Type::Integer),
-        ("high", Type::Integer),
-        ("first_seen", Type::Timestamp),
-        ("last_seen", Type::Timestamp),
     ],
     parameters: &[
         Setting {
             name: "min_inquiries",
             default: 3,
-            range: (2, 1_000_000),
+            range: (1, 1_000_000),
             text: "clusters of fewer inquiries are left out",
         },
         Setting {
@@ -57,12 +55,10 @@ const INQUIRY_ID: usize = 0;
 const DEVICE_ID: usize = 1;
 const IP_ADDRESS: usize = 2;
 const COUNTRY_CODE: usize = 3;
-const INQUIRIES: usize = 4;
-const SESSIONS: usize = 5;
-const ASSESSED: usize = 6;
-const HIGH: usize = 7;
-const FIRST_SEEN: usize = 8;
-const LAST_SEEN: usize = 9;
+const THREAT_LEVEL: usize = 4;
+const CREATED_AT: usize = 5;
+const INQUIRIES: usize = 6;
+const SESSIONS: usize = 7;
 const MIN_INQUIRIES: usize = 0;
 const MIN_SHARED: usize = 1;
 const HUB_LIMIT: usize = 2;
@@ -134,7 +130,7 @@ fn hub<'a>(call: &'a Call<'_>, row: usize) -> Result<Option<(Entity<'a>, Group<'
     let Some((column, kind, name)) = named.next().filter(|_| call.text(row, INQUIRY_ID).is_none()) else {
         return Ok(None);
     };
-    let Some(inquiries) = call.value(row, INQUIRIES).as_integer() else { return Ok(None) };
+    let Some(inquiries) = call.integer(row, INQUIRIES) else { return Ok(None) };
     let sessions = call.count(row, SESSIONS)?;
     let group = Group { kind, name, inquiries, sessions, inside: None };
     Ok((inquiries > call.setting(HUB_LIMIT)).then_some(((column, name), group)))
@@ -191,19 +187,20 @@ fn clusters<'a>(
         let Some(group) = inquiry.and_then(|inquiry| groups.get_mut(&components.of(*inquiry))) else {
             continue;
         };
-        let (first, last) = (call.moment(row, FIRST_SEEN)?, call.moment(row, LAST_SEEN)?);
+        let at = call.moment(row, CREATED_AT)?;
         let inside = group.inside.get_or_insert_with(|| Inside {
             devices: HashSet::new(),
             addresses: HashSet::new(),
             countries: HashSet::new(),
-            seen: (first, last),
+            seen: (at, at),
             assessed: 0,
             high: 0,
         });
-        group.sessions += call.count(row, SESSIONS)?;
-        inside.assessed += call.count(row, ASSESSED)?;
-        inside.high += call.count(row, HIGH)?;
-        inside.seen = (inside.seen.0.min(first), inside.seen.1.max(last));
+        group.sessions += 1;
+        let level = call.text(row, THREAT_LEVEL);
+        inside.assessed += i64::from(level.is_some());
+        inside.high += i64::from(level == Some("high"));
+        inside.seen = (inside.seen.0.min(at), inside.seen.1.max(at));
         inside.devices.extend(call.text(row, DEVICE_ID));
         inside.addresses.extend(call.text(row, IP_ADDRESS));
         inside.countries.extend(call.text(row, COUNTRY_CODE));
@@ -238,19 +235,18 @@ mod tests {
         if name.is_empty() { Value::Null } else { text(name) }
     }
 
-    /// One session of an inquiry; the empty text is null.
+    /// A session of an inquiry, of a high threat level in odd minutes and of none in the first; the empty text is
+    /// null.
     fn session(inquiry: &str, device: &str, address: &str, country: &str, minute: u32) -> Vec<Value> {
+        let level = ["low", "high"][minute as usize % 2];
+        let names = [inquiry, device, address, country, if minute == 0 { "" } else { level }].map(or_null);
         let at = moment(&format!("2026-11-20T10:{minute:02}:00Z"));
-        let names = [inquiry, device, address, country].map(or_null);
-        let counts =
-            [Value::Null, Value::Integer(2), Value::Integer(1), Value::Integer(i64::from(minute) % 2)];
-        names.into_iter().chain(counts).chain([at.clone(), at]).collect()
+        names.into_iter().chain([at, Value::Null, Value::Null]).collect()
     }
 
     fn hub(device: &str, address: &str, inquiries: i64) -> Vec<Value> {
-        let names = ["", device, address, ""].map(or_null);
-        let counts = [Value::Integer(inquiries), Value::Integer(inquiries + 1)];
-        names.into_iter().chain(counts).chain([const { Value::Null }; 4]).collect()
+        let names = ["", device, address, "", "", ""].map(or_null);
+        names.into_iter().chain([inquiries, inquiries + 1].map(Value::Integer)).collect()
     }
 
     fn names(given: &[Vec<Value>]) -> Vec<(String, i64)> {
@@ -281,7 +277,7 @@ mod tests {
         let int = Value::Integer;
         let seen = ["2026-11-20T10:00:00Z", "2026-11-20T10:03:00Z"].map(moment);
         let [first, last] = seen;
-        assert_eq!(given[0][3..], [int(8), int(3), int(2), int(2), first, last, int(4), int(2)]);
+        assert_eq!(given[0][3..], [int(4), int(3), int(2), int(2), first, last, int(3), int(2)]);
         assert_eq!(given[0][0], text("cluster"));
         // What only two share joins nothing as it stands.
         assert!(ran("clusters", rows, &[]).is_empty());
@@ -311,13 +307,13 @@ mod tests {
     }
 
     #[test]
-    fn no_row_gives_no_row_and_a_candidate_without_its_moments_is_refused() {
+    fn no_row_gives_no_row_and_a_session_without_its_moment_is_refused() {
         assert!(ran("clusters", Vec::new(), &[]).is_empty());
         let mut rows: Vec<Vec<Value>> =
             (0..3).map(|nth| session(&nth.to_string(), "dev", "", "", 1)).collect();
-        rows[1][FIRST_SEEN] = Value::Null;
+        rows[1][CREATED_AT] = Value::Null;
         let error = refused("clusters", rows);
-        assert!(error.ends_with("a moment in the column `first_seen`, and row 2 has none"), "{error}");
+        assert!(error.ends_with("a moment in the column `created_at`, and row 2 has none"), "{error}");
     }
 
     #[test]

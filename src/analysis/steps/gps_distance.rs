@@ -118,11 +118,11 @@ fn run(call: &Call<'_>) -> Result<Table, StepError> {
 /// Kilometres between the middle of the device's cell and the address's place, where both are known.
 fn distance(call: &Call<'_>, row: usize) -> Option<f64> {
     let middle = |column: usize, most: f64| {
-        let edge = call.value(row, column).as_integer()? as f64 / 10.0;
+        let edge = call.integer(row, column)? as f64 / 10.0;
         // A cell that begins at the pole or the date line has no middle on the globe.
         Some(if edge == most { most } else { edge + 0.05 })
     };
-    let degrees = |column: usize| call.value(row, column).as_number();
+    let degrees = |column: usize| call.number(row, column);
     let device = place(middle(GPS_LATITUDE_TENTHS, 90.0)?, middle(GPS_LONGITUDE_TENTHS, 180.0)?)?;
     Some(kilometres(device, place(degrees(LATITUDE)?, degrees(LONGITUDE)?)?))
 }

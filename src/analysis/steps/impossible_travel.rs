@@ -126,7 +126,7 @@ fn run(call: &Call<'_>) -> Result<Table, StepError> {
 fn stop<'a>(call: &'a Call<'_>, row: usize) -> Result<Option<Stop<'a>>, StepError> {
     let at = call.moment(row, CREATED_AT)?;
     let text = |column: usize| call.text(row, column);
-    let degrees = |column: usize| call.value(row, column).as_number();
+    let degrees = |column: usize| call.number(row, column);
     let place = degrees(LATITUDE).zip(degrees(LONGITUDE)).and_then(|(north, east)| place(north, east));
     let (Some(kind), Some(id), Some(session), Some(place)) = (text(KIND), text(ID), text(SESSION_ID), place)
     else {

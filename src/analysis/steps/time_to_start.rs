@@ -43,7 +43,7 @@ fn run(call: &Call<'_>) -> Result<Table, StepError> {
         let waits = by_type.entry(call.text(row, DEVICE_TYPE)).or_default();
         let sessions = call.count(row, SESSIONS)?;
         waits.sessions += sessions;
-        if let Some(seconds) = call.value(row, SECONDS).as_integer() {
+        if let Some(seconds) = call.integer(row, SECONDS) {
             waits.started += sessions;
             *waits.counted.entry(seconds).or_default() += sessions;
         }

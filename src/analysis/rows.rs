@@ -1,0 +1,66 @@
+//! Rows that are read and not kept: what a step looks at, cell by cell, in whatever form an engine has them.
+//!
+//! A [`Table`] keeps each cell by itself, which is right for what is shown. What a step sees may be millions of rows:
+//! an engine lends them as it has them, so that they are in memory once. Must not know which engine that is.
+
+use jiff::Timestamp;
+
+use super::table::{Column, Table, Value};
+
+/// Rows to be read. A cell that is null, or of another type than it is read as, reads as none.
+pub trait Rows {
+    /// The columns, in order.
+    fn columns(&self) -> &[Column];
+
+    /// How many rows there are.
+    fn len(&self) -> usize;
+
+    /// Whether there is no row.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A whole number.
+    fn integer(&self, row: usize, column: usize) -> Option<i64>;
+
+    /// A number, whole or not, as a double.
+    fn number(&self, row: usize, column: usize) -> Option<f64>;
+
+    /// A text.
+    fn text(&self, row: usize, column: usize) -> Option<&str>;
+
+    /// A moment.
+    fn moment(&self, row: usize, column: usize) -> Option<Timestamp>;
+}
+
+impl Rows for Table {
+    fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn integer(&self, row: usize, column: usize) -> Option<i64> {
+        self.rows[row][column].as_integer()
+    }
+
+    fn number(&self, row: usize, column: usize) -> Option<f64> {
+        self.rows[row][column].as_number()
+    }
+
+    fn text(&self, row: usize, column: usize) -> Option<&str> {
+        match &self.rows[row][column] {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn moment(&self, row: usize, column: usize) -> Option<Timestamp> {
+        match self.rows[row][column] {
+            Value::Timestamp(moment) => Some(moment),
+            _ => None,
+        }
+    }
+}
