@@ -20,6 +20,7 @@ pub mod rate;
 mod scope;
 pub mod steps;
 pub mod table;
+pub mod threshold;
 
 use bind::{Arguments, BindError};
 use catalogue::Query;
