@@ -21,6 +21,7 @@ pub mod rows;
 mod scope;
 pub mod steps;
 pub mod table;
+pub mod threshold;
 
 use bind::{Arguments, BindError};
 use catalogue::Query;

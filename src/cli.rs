@@ -3,6 +3,7 @@
 //! Nothing below this room sees clap, the environment or the exit status.
 
 mod api;
+mod ask;
 pub mod catalogue;
 pub mod compare;
 mod console;
@@ -29,6 +30,7 @@ mod scope;
 mod shell;
 mod signals;
 mod status;
+pub mod thresholds;
 mod verify;
 
 use std::ffi::OsString;
@@ -115,6 +117,18 @@ enum Command {
     Man,
 }
 
+impl Command {
+    /// The flags of the commands that report.
+    fn report_args(&mut self) -> Option<&mut report::ReportArgs> {
+        match self {
+            Self::Report(args) => Some(args.report_args()),
+            Self::Run(args) => Some(args.report_args()),
+            Self::Demo(args) => Some(args.report_args()),
+            _ => None,
+        }
+    }
+}
+
 /// Runs the command line and gives the process's exit status.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
@@ -158,10 +172,15 @@ enum ParseError {
 }
 
 fn parse(args: &[OsString]) -> Result<Cli, ParseError> {
-    let settings = Settings::load(named_settings(args).as_deref(), &[]).map_err(ParseError::Config)?;
+    let named = named_settings(args);
+    let settings = Settings::load(named.as_deref(), &[thresholds::ENTRY]).map_err(ParseError::Config)?;
     let command = settings.lay_under(Cli::command()).map_err(ParseError::Config)?;
     let matches = command.try_get_matches_from(args).map_err(ParseError::Clap)?;
-    Cli::from_arg_matches(&matches).map_err(ParseError::Clap)
+    let mut cli = Cli::from_arg_matches(&matches).map_err(ParseError::Clap)?;
+    if let Some(args) = cli.command.report_args() {
+        args.thresholds.settings = settings.entries(thresholds::ENTRY).map_err(ParseError::Config)?;
+    }
+    Ok(cli)
 }
 
 /// `--config`, looked for before anything else is parsed, since it decides what the flags' defaults are.

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
+use crate::analysis::threshold::Verdict;
 use crate::analysis::{Answer, Scope};
 
 pub mod changes;
@@ -21,6 +22,7 @@ pub mod listing;
 pub mod markdown;
 pub mod terminal;
 pub mod text;
+pub mod verdicts;
 pub mod words;
 
 /// How many rows of a ranking people are shown.
@@ -37,6 +39,8 @@ pub struct Page<'a> {
     pub earlier: Option<&'a Scope>,
     /// The reports, in order.
     pub answers: &'a [Answer],
+    /// What came of the thresholds on them.
+    pub verdicts: &'a [Verdict],
 }
 
 /// A format.

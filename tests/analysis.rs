@@ -10,6 +10,7 @@ mod engine;
 mod headers;
 mod queries;
 mod rates;
+mod thresholds;
 mod when_and_where;
 
 /// An error with its causes, as the command line shows them.

@@ -12,7 +12,7 @@ use crate::report::{options, page};
 use crate::small_lake::{SmallLake, odd_rows};
 
 /// What Chromium shows of a page in each of its four views; screenshots go into `folder`.
-fn seen(html: &str, folder: &Path, words: &[&str]) -> Vec<Json> {
+pub(crate) fn seen(html: &str, folder: &Path, words: &[&str]) -> Vec<Json> {
     fs::create_dir_all(folder).unwrap();
     let file = folder.join("page.html");
     fs::write(&file, html).unwrap();

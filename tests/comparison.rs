@@ -1,14 +1,17 @@
 //! `--compare`: which days are compared, what is said of those that are not, and that the figures are right.
 
 use std::fs;
+use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 use session_risk::analysis::catalogue::{Catalogue, Query};
+use session_risk::analysis::threshold::{Severity, Threshold};
 use session_risk::analysis::{Scope, bind};
 use session_risk::cli::report::Format;
 use session_risk::report::text;
 
 use crate::analysis::chance::{naive_adjusted, tail};
+use crate::browser::seen;
 use crate::duckdb::in_duckdb;
 use crate::harness::{Home, Outcome};
 use crate::report::{compared_page, lake, lake_before, options};
@@ -70,6 +73,20 @@ fn each_rate_has_what_it_was_and_how_it_changed_and_each_row_its_state() {
     // The settings may say so too.
     home.write("session-risk.toml", "compare = \"2026-11-17..2026-11-18\"\n");
     assert_eq!(row(&document(&report(&home, "network_risk --last 2d"))), compared);
+}
+
+#[test]
+fn what_would_be_read_of_both_windows_is_explained() {
+    let home = home(&[]);
+    let line = "network_risk --last 2d --compare 2026-11-15..2026-11-18 --explain";
+    let explained = document(&report(&home, line));
+    let earlier = &explained["comparison"];
+    assert_eq!(earlier["range"], json!({"since": "2026-11-15", "until": "2026-11-18"}));
+    assert_eq!((&earlier["complete"], &earlier["files"]["count"]), (&json!(false), &json!(3)));
+    assert_eq!(explained["files"]["count"], json!(2));
+    let shown = home.command("report --lake lake").args(line).succeeds().stdout;
+    let words = "Compared with: 2026-11-15 to 2026-11-18 (4, 1 of them missing or still open)\nFiles: 3, ";
+    assert!(shown.contains(words), "{shown}");
 }
 
 #[test]
@@ -210,6 +227,32 @@ fn a_line_has_the_earlier_window_dashed_and_told() {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(!crate::report::page(&options, &lake.scope()).contains("stroke-dasharray"));
+}
+
+#[test]
+#[ignore = "needs chromium and python3 with playwright"]
+fn the_compared_page_is_whole_by_hand_and_at_a_desk() {
+    let (lake, before) = (lake(), lake_before());
+    let mut options = options(&[], Format::Html, 80);
+    let expressions = [
+        "network_risk.vpn_rate > 0.05",
+        "network_risk.tor_rate > 0.5",
+        "threat_by_country[ZZ].high_rate > 0",
+    ];
+    options.thresholds = expressions
+        .map(|text| Threshold { condition: text.parse().unwrap(), severity: Severity::Fail })
+        .to_vec();
+    let html = compared_page(&options, &lake.scope(), Some(&before.scope_before(Some("2026-10-05"))));
+    // Kept for people to look at.
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compared");
+    let words =
+        ["What changed", "Thresholds", "not evaluated: threat_by_country[ZZ]", "compared with", "▲ +"];
+    for view in seen(&html, &folder, &words) {
+        for nothing in ["console", "requests", "missing", "clipped"] {
+            assert_eq!(view[nothing], json!([]), "{nothing}: {view}");
+        }
+        assert_eq!(view["wider"], json!(0), "the page scrolls sideways: {view}");
+    }
 }
 
 /// One window's rows by DuckDB, and where its columns stand.

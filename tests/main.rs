@@ -55,6 +55,7 @@ mod simulation;
 mod small_lake;
 mod status;
 mod steps;
+mod thresholds;
 mod truth;
 mod vanished;
 mod verify;

@@ -125,8 +125,10 @@ fn the_metrics_are_those_of_the_readme_and_say_what_the_records_say() {
 
     let readme = include_str!("../README.md");
     let table = readme.split("| metric |").nth(1).unwrap().split("\n\n").next().unwrap();
-    let named: BTreeSet<&str> =
+    let mut named: BTreeSet<&str> =
         table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    // A report's, not a fetch's: the tests of thresholds look at it.
+    assert!(named.remove("session_risk_run_thresholds"));
     let given: BTreeSet<&str> = found.keys().chain(odd.keys()).map(|(name, _)| name.as_str()).collect();
     assert_eq!(named, given, "the README's table");
 }

@@ -22,6 +22,7 @@ pub(crate) fn options(names: &[&str], format: Format, width: usize) -> ReportOpt
         queries: Catalogue::built_in().unwrap().select(&names).unwrap(),
         arguments: BTreeMap::new(),
         compare: None,
+        thresholds: Vec::new(),
         format,
         output: None,
         terminal: Terminal { width, ..Terminal::default() },

@@ -35,6 +35,13 @@ pub(super) struct DemoArgs {
     report: ReportArgs,
 }
 
+impl DemoArgs {
+    /// The flags of its reports.
+    pub(super) fn report_args(&mut self) -> &mut ReportArgs {
+        &mut self.report
+    }
+}
+
 pub(super) fn run(
     args: DemoArgs,
     runtime: &Handle,
@@ -75,7 +82,7 @@ pub(super) fn run(
     .fetch("demo", runtime, console)?;
     runtime.block_on(sandbox.stop());
     let lake = Lake::open(&location, runtime)?;
-    let reported = report(&lake, &options, days, console, stdout)?;
+    let reported = report(&lake, &options, days, console, stdout)?.exit;
     stdout.flush()?;
     console.say(&next_steps(&location));
     Ok(if fetched.exit == Exit::Done { reported } else { fetched.exit })

@@ -26,6 +26,8 @@ pub(super) enum Exit {
     Held = 6,
     /// A person must decide: rows would vanish.
     Undecided = 7,
+    /// A threshold was crossed.
+    Crossed = 10,
 }
 
 impl From<Exit> for ExitCode {
@@ -95,6 +97,7 @@ fn is_wrong_usage(error: &ReportError) -> bool {
         ReportError::Ask(_)
         | ReportError::Backwards(_)
         | ReportError::OneAtATime { .. }
+        | ReportError::Threshold(_)
         | ReportError::Folder { .. } => true,
         ReportError::Analysis(error) => error.is_about_the_query(),
         _ => false,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::compare::earlier;
 use super::days::Days;
 use super::exit::Exit;
 use super::report::{Format, ReportArgs, ReportError, ReportOptions, sent};
@@ -12,7 +13,7 @@ use super::scope::{scope, terminal};
 use crate::analysis::local::LocalEngine;
 use crate::analysis::{self, DayFile, Scope};
 use crate::lake::{self, Lake};
-use crate::report::explanation::{Explained, FileSize};
+use crate::report::explanation::{Explained, FileSize, Window};
 use crate::report::listing;
 
 /// Prints the reports that there are, or those that are named; no lake is needed.
@@ -32,14 +33,18 @@ pub(super) fn explain(
     days: Days,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let scope = scope(lake, &lake.manifest()?, days, options.days_before(), Timestamp::now())?;
-    let sizes = |files: &[DayFile]| files.iter().map(|file| size(lake, file)).collect::<Result<Vec<_>, _>>();
-    let (files, before) = (sizes(&scope.files)?, sizes(&scope.before.files)?);
+    let (manifest, days_before) = (lake.manifest()?, options.days_before());
+    let mut scope = scope(lake, &manifest, days, days_before, Timestamp::now())?;
+    let compare = options.compare;
+    let earlier =
+        compare.map(|compare| earlier(compare, lake, &manifest, days_before, &mut scope)).transpose()?;
+    let (window, earlier) = (window(lake, &scope)?, earlier.as_ref().map(|earlier| window(lake, earlier)));
+    let earlier = earlier.transpose()?;
     let engine = LocalEngine::new(&nowhere(&scope));
     let explain = |query| analysis::explain(query, &scope, options.arguments_of(query), &engine);
     let explanations = options.queries.iter().map(explain).collect::<Result<Vec<_>, _>>();
     let explanations = explanations.map_err(ReportError::from)?;
-    let explained = Explained { scope: &scope, files: &files, before: &before, explanations: &explanations };
+    let explained = Explained { window: &window, earlier: earlier.as_ref(), explanations: &explanations };
     sent(match options.format {
         Format::Json => explained.write_json(stdout),
         _ => explained.write_text(stdout),
@@ -55,6 +60,11 @@ fn nowhere(scope: &Scope) -> Scope {
         file.path = PathBuf::from(file.date.to_string());
     }
     named
+}
+
+fn window<'a>(lake: &Lake, scope: &'a Scope) -> Result<Window<'a>, lake::Error> {
+    let sizes = |files: &[DayFile]| files.iter().map(|file| size(lake, file)).collect::<Result<Vec<_>, _>>();
+    Ok(Window { scope, files: sizes(&scope.files)?, before: sizes(&scope.before.files)? })
 }
 
 fn size(lake: &Lake, file: &DayFile) -> Result<FileSize, lake::Error> {

@@ -84,7 +84,7 @@ fn import(
             HumanCount(counts.resources())
         );
         console.say(&format!("session-risk: {reason}"));
-        part = Part { exit: Exit::Incomplete, reason: Some(reason), record: None };
+        part = Part { reason: Some(reason), ..Part::ended(Exit::Incomplete) };
     }
     Ok(Part { record: Some(summary.record), ..part })
 }

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::exit::Exit;
+use crate::analysis::threshold::{Outcome, Verdict};
 use crate::lake::{Overview, RunRecord};
 
 /// A run, as far as it got.
@@ -19,6 +20,8 @@ pub(super) struct Run<'a> {
     pub(super) status: Exit,
     /// What it counted; none where it failed before the first page.
     pub(super) record: Option<&'a RunRecord>,
+    /// What came of its thresholds.
+    pub(super) verdicts: &'a [&'a Verdict],
 }
 
 /// What the lake's records say after the run; nothing where they cannot be read.
@@ -35,6 +38,9 @@ pub(super) fn exposition(run: &Run<'_>, held: Option<&Held>) -> String {
     out.gauge("run_exit_status", "The last run's exit status; 0 is done.", f64::from(run.status as u8));
     if let Some(record) = run.record {
         write_counts(&mut out, record);
+    }
+    if !run.verdicts.is_empty() {
+        write_verdicts(&mut out, run.verdicts);
     }
     if let Some(held) = held {
         write_runs(&mut out, run.command, &held.runs);
@@ -72,6 +78,18 @@ fn write_counts(out: &mut Exposition, record: &RunRecord) {
     ] {
         value.into_iter().for_each(|value| out.gauge(name, help, value));
     }
+}
+
+fn write_verdicts(out: &mut Exposition, verdicts: &[&Verdict]) {
+    let count =
+        |is_it: fn(&Outcome) -> bool| verdicts.iter().filter(|verdict| is_it(&verdict.outcome)).count();
+    let outcomes = [
+        ("crossed", count(|outcome| *outcome == Outcome::Crossed)),
+        ("not_crossed", count(|outcome| *outcome == Outcome::NotCrossed)),
+        ("not_evaluated", count(|outcome| matches!(outcome, Outcome::NotEvaluated(_)))),
+    ];
+    let series = outcomes.map(|(outcome, count)| (Some(("outcome", outcome)), count as f64));
+    out.family("run_thresholds", "gauge", "Thresholds of the last run, by what came of them.", series);
 }
 
 /// What all runs of the same kind came to.

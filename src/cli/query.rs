@@ -45,5 +45,5 @@ pub(super) fn run(
     if explain_only {
         return explain(&lake, &options, days, stdout);
     }
-    report(&lake, &options, days, console, stdout)
+    Ok(report(&lake, &options, days, console, stdout)?.exit)
 }

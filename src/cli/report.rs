@@ -12,13 +12,15 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::ask::ask;
 use super::catalogue::{AskError, CatalogueArgs};
 use super::compare::{Compare, parse_compare};
 use super::days::{Days, parse_date, parse_days};
+use super::thresholds::{self, ThresholdArgs, ThresholdError};
 use crate::analysis::bind::Arguments;
 use crate::analysis::catalogue::Query;
-use crate::analysis::local::LocalEngine;
-use crate::analysis::{self, AnalysisError, Answer, Scope, compare};
+use crate::analysis::threshold::{Threshold, Verdict};
+use crate::analysis::{AnalysisError, Scope};
 use crate::range::{Backwards, DayRange};
 use crate::report::csv::Csv;
 use crate::report::html::Html;
@@ -39,6 +41,9 @@ pub struct ReportArgs {
     #[arg(long, value_name = "WINDOW", value_parser = parse_compare, conflicts_with = "include_today",
           help_heading = "Range")]
     pub compare: Option<Compare>,
+    /// What must not be so.
+    #[command(flatten)]
+    pub thresholds: ThresholdArgs,
     /// Over which days, with which parameters, in which form.
     #[command(flatten)]
     pub page: PageArgs,
@@ -101,6 +106,8 @@ pub struct ReportOptions {
     pub arguments: BTreeMap<String, Arguments>,
     /// The earlier window to compare with, if any.
     pub compare: Option<Compare>,
+    /// What must not be so; each on one of the reports.
+    pub thresholds: Vec<Threshold>,
     /// How they look.
     pub format: Format,
     /// The folder for one file a report; none for standard output.
@@ -157,6 +164,9 @@ pub enum ReportError {
     /// One of the reports.
     #[error(transparent)]
     Analysis(#[from] AnalysisError),
+    /// One of the thresholds: wrong usage.
+    #[error(transparent)]
+    Threshold(#[from] ThresholdError),
 }
 
 impl ReportArgs {
@@ -171,15 +181,19 @@ impl ReportArgs {
     /// Turns the flags into options and the days that were asked for.
     ///
     /// # Errors
-    /// [`ReportError::Ask`] or [`ReportError::Backwards`].
+    /// [`ReportError::Ask`], [`ReportError::Backwards`], or [`ReportError::Threshold`] for one on no report of these.
     pub fn into_options(
         self,
         terminal: Terminal,
         generated_at: Timestamp,
     ) -> Result<(ReportOptions, Days), ReportError> {
-        let queries = self.queries()?;
-        let (options, days) = self.page.into_options(queries, terminal, generated_at)?;
-        Ok((ReportOptions { compare: self.compare, ..options }, days))
+        let catalogue = self.page.catalogue.catalogue()?;
+        let queries = catalogue.select(&self.names).map_err(AskError::from)?;
+        let (mut options, days) = self.page.into_options(queries, terminal, generated_at)?;
+        options.compare = self.compare;
+        options.thresholds = self.thresholds.thresholds();
+        thresholds::check_reports(&options, &catalogue)?;
+        Ok((options, days))
     }
 }
 
@@ -202,8 +216,10 @@ impl PageArgs {
             (Some(since), None) => Days::Since { since, include_today },
             (None, None) => Days::Last { days: last, include_today },
         };
-        let compare = None;
-        Ok((ReportOptions { queries, arguments, compare, format, output, terminal, generated_at }, days))
+        let (compare, thresholds) = (None, Vec::new());
+        let options =
+            ReportOptions { queries, arguments, compare, thresholds, format, output, terminal, generated_at };
+        Ok((options, days))
     }
 }
 
@@ -224,12 +240,13 @@ impl ReportOptions {
         self.format == Format::Terminal && self.output.is_none()
     }
 
-    /// Makes the folder for the reports, if there is to be one: before any slow work.
+    /// Checks the thresholds' columns and makes the folder for the reports, if there is to be one: before any slow work.
     ///
     /// # Errors
     /// [`ReportError::Folder`] if a file is in its place or it cannot be made, [`ReportError::OneAtATime`] if
-    /// standard output cannot hold them all.
+    /// standard output cannot hold them all, [`ReportError::Threshold`] for one that its report does not fit.
     pub fn prepare(&self) -> Result<(), ReportError> {
+        thresholds::check_columns(self)?;
         let Some(path) = &self.output else {
             let renderer = renderer(self.format, self.terminal);
             let reports = self.queries.len();
@@ -247,7 +264,7 @@ impl ReportOptions {
 }
 
 /// Computes the reports over the scope's files, compared with an earlier window if there is one, and writes them to
-/// `out`, or to files whose paths go to `out`.
+/// `out`, or to files whose paths go to `out`. Gives what came of the thresholds.
 ///
 /// # Errors
 /// [`ReportError`]. That nobody reads `out` any more is none.
@@ -256,17 +273,23 @@ pub fn render(
     scope: &Scope,
     earlier: Option<&Scope>,
     out: &mut dyn Write,
-) -> Result<(), ReportError> {
+) -> Result<Vec<Verdict>, ReportError> {
     options.prepare()?;
-    let answers = answers(options, scope, earlier)?;
-    let page = Page { generated_at: options.generated_at, scope, earlier, answers: &answers };
+    let ask = |query| ask(options, query, scope, earlier);
+    let answers = options.queries.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
+    let verdicts = thresholds::verdicts(&options.thresholds, &answers);
+    let page =
+        Page { generated_at: options.generated_at, scope, earlier, answers: &answers, verdicts: &verdicts };
     let Some(folder) = &options.output else {
-        return sent(renderer(options.format, options.terminal).render(&page, out));
+        sent(renderer(options.format, options.terminal).render(&page, out))?;
+        return Ok(verdicts);
     };
     // A file's reader has another screen than whoever runs the command.
     let renderer = renderer(options.format, Terminal::default());
     for answer in &answers {
-        let one = Page { answers: std::slice::from_ref(answer), ..page };
+        let is_on = |verdict: &&Verdict| verdict.threshold.condition.report == answer.query.name;
+        let verdicts: Vec<Verdict> = verdicts.iter().filter(is_on).cloned().collect();
+        let one = Page { answers: std::slice::from_ref(answer), verdicts: &verdicts, ..page };
         let path = folder.join(format!("{}.{}", answer.query.name, renderer.extension()));
         let written = replace_by(&path, |partial| {
             let mut file = BufWriter::new(File::create(partial)?);
@@ -276,25 +299,7 @@ pub fn render(
         written.map_err(|source| ReportError::File { path: path.clone(), source })?;
         sent(writeln!(out, "{}", path.display()))?;
     }
-    Ok(())
-}
-
-fn answers(
-    options: &ReportOptions,
-    scope: &Scope,
-    earlier: Option<&Scope>,
-) -> Result<Vec<Answer>, AnalysisError> {
-    let ask = |query: &Query, scope: &Scope| {
-        analysis::answer(query, scope, options.arguments_of(query), &LocalEngine::new(scope))
-    };
-    let compared = |query: &Query| {
-        let mut answer = ask(query, scope)?;
-        if let Some(earlier) = earlier {
-            compare::compare(&mut answer, scope, ask(query, earlier)?, earlier)?;
-        }
-        Ok(answer)
-    };
-    options.queries.iter().map(compared).collect()
+    Ok(verdicts)
 }
 
 fn renderer(format: Format, terminal: Terminal) -> Box<dyn Renderer> {

@@ -16,6 +16,7 @@ use super::scheduler::{Part, SchedulerArgs};
 use super::scope::{report, terminal};
 use crate::export::Range;
 use crate::lake::Lake;
+use crate::report::{text, verdicts};
 
 /// The flags of `run`.
 #[derive(Debug, Clone, Args)]
@@ -32,6 +33,13 @@ pub(super) struct RunArgs {
     privacy: PrivacyArgs,
     #[command(flatten)]
     scheduler: SchedulerArgs,
+}
+
+impl RunArgs {
+    /// The flags of its reports.
+    pub(super) fn report_args(&mut self) -> &mut ReportArgs {
+        &mut self.report
+    }
 }
 
 pub(super) fn run(
@@ -66,13 +74,17 @@ pub(super) fn run(
         .and_then(|lake| report(&lake, &options, days, console, stdout));
     let reported = match reported {
         Err(error) if exit::is_broken_pipe(&error) => Part::ended(Exit::Done),
-        reported => Part::of(reported.map(Part::ended), console),
+        reported => Part::of(reported, console),
     };
     stdout.flush()?;
     let statuses = (fetched.exit, reported.exit);
+    let crossed =
+        reported.crossings().map(|verdict| format!("; {}", text::visible(&verdicts::words(verdict))));
     console.say(&format!(
-        "session-risk: fetch ended with {}, report with {}",
-        statuses.0 as u8, statuses.1 as u8
+        "session-risk: fetch ended with {}, report with {}{}",
+        statuses.0 as u8,
+        statuses.1 as u8,
+        crossed.collect::<String>()
     ));
     watched.end(worse(statuses.0, statuses.1), &[("fetch", &fetched), ("report", &reported)], runtime)
 }
@@ -92,5 +104,9 @@ mod tests {
         assert_eq!(worse(Exit::Done, Exit::Nothing), Exit::Nothing);
         assert_eq!(worse(Exit::Incomplete, Exit::Nothing), Exit::Incomplete);
         assert_eq!(worse(Exit::Refused, Exit::Done), Exit::Refused);
+        assert_eq!(worse(Exit::Done, Exit::Crossed), Exit::Crossed);
+        for failed in [Exit::Failed, Exit::Incomplete, Exit::Refused, Exit::Held, Exit::Undecided] {
+            assert_eq!(worse(failed, Exit::Crossed), failed);
+        }
     }
 }

@@ -14,7 +14,9 @@ use super::duration::parse_duration;
 use super::exit::{self, Exit, Usage};
 use super::metrics::{self, Held};
 use super::report::{replace, replace_by};
+use crate::analysis::threshold::{Outcome, Severity, Verdict};
 use crate::lake::{Lake, Overview, RunRecord};
+use crate::report::verdicts::Told;
 
 /// The version of the summary: additions keep it, anything else raises it.
 const VERSION: u32 = 1;
@@ -59,6 +61,9 @@ pub(super) struct Part {
     pub(super) reason: Option<String>,
     #[serde(flatten)]
     pub(super) record: Option<RunRecord>,
+    /// What came of the thresholds.
+    #[serde(rename = "thresholds", serialize_with = "as_told", skip_serializing_if = "Vec::is_empty")]
+    pub(super) verdicts: Vec<Verdict>,
 }
 
 #[derive(Serialize)]
@@ -125,6 +130,7 @@ impl Watched {
         let ended_at = Timestamp::now();
         if let Some(path) = &self.metrics_file {
             let record = parts.iter().find_map(|(_, part)| part.record.as_ref());
+            let verdicts: Vec<&Verdict> = parts.iter().flat_map(|(_, part)| &part.verdicts).collect();
             let text = metrics::exposition(
                 &metrics::Run {
                     command: self.command,
@@ -133,6 +139,7 @@ impl Watched {
                     ended_at,
                     status,
                     record,
+                    verdicts: &verdicts,
                 },
                 self.held(runtime).as_ref(),
             );
@@ -168,13 +175,32 @@ impl Part {
     pub(super) fn of(ended: anyhow::Result<Self>, console: &Console) -> Self {
         ended.unwrap_or_else(|error| {
             console.fail(&error);
-            Self { exit: exit::of(&error), reason: Some(sentence(&error)), record: None }
+            Self {
+                exit: exit::of(&error),
+                reason: Some(sentence(&error)),
+                record: None,
+                verdicts: Vec::new(),
+            }
         })
     }
 
     /// A part that ended as it should, or said itself why not.
     pub(super) fn ended(exit: Exit) -> Self {
-        Self { exit, reason: None, record: None }
+        Self { exit, reason: None, record: None, verdicts: Vec::new() }
+    }
+
+    /// A report that was given, and what came of its thresholds.
+    pub(super) fn judged(verdicts: Vec<Verdict>) -> Self {
+        let fails = |verdict: &Verdict| {
+            verdict.outcome == Outcome::Crossed && verdict.threshold.severity == Severity::Fail
+        };
+        let exit = if verdicts.iter().any(fails) { Exit::Crossed } else { Exit::Done };
+        Self { verdicts, ..Self::ended(exit) }
+    }
+
+    /// The thresholds that were crossed.
+    pub(super) fn crossings(&self) -> impl Iterator<Item = &Verdict> {
+        self.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Crossed)
     }
 }
 
@@ -216,6 +242,10 @@ fn is_within(path: &Path, folder: &Path) -> bool {
         (Ok(parent), Ok(folder)) => parent.starts_with(folder),
         _ => false,
     }
+}
+
+fn as_told<S: serde::Serializer>(verdicts: &[Verdict], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(verdicts.iter().map(Told::new))
 }
 
 fn as_number<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Error> {

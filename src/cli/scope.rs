@@ -17,12 +17,13 @@ use super::exit::{Exit, Nothing, Usage};
 use super::explain::{explain, list};
 use super::fetch::LakeArgs;
 use super::report::{ReportArgs, ReportOptions, render};
+use super::scheduler::Part;
 use crate::analysis::{Before, DayFile, Scope};
 use crate::lake::window::Window;
 use crate::lake::{Lake, Manifest};
 use crate::range::{DayRange, utc_date};
 use crate::report::terminal::Terminal;
-use crate::report::words;
+use crate::report::{text, verdicts, words};
 use crate::session::privacy::{Addresses, Mode};
 
 /// The flags of `report`.
@@ -38,6 +39,13 @@ pub(super) struct ReportCommand {
     /// Print what would be run and read, and run nothing
     #[arg(long, conflicts_with = "list")]
     explain: bool,
+}
+
+impl ReportCommand {
+    /// The flags of its reports.
+    pub(super) fn report_args(&mut self) -> &mut ReportArgs {
+        &mut self.report
+    }
 }
 
 pub(super) fn run(
@@ -56,17 +64,17 @@ pub(super) fn run(
     }
     options.prepare()?;
     let lake = Lake::open(lake.location()?, runtime)?;
-    report(&lake, &options, days, console, stdout)
+    Ok(report(&lake, &options, days, console, stdout)?.exit)
 }
 
-/// Reports on the days that were asked for, if the lake has any of them.
+/// Reports on the days that were asked for, if the lake has any of them, and says which thresholds were crossed.
 pub(super) fn report(
     lake: &Lake,
     options: &ReportOptions,
     days: Days,
     console: &Console,
     stdout: &mut dyn Write,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<Part> {
     let manifest = lake.manifest()?;
     let days_before = options.days_before();
     let mut scope = scope(lake, &manifest, days, days_before, Timestamp::now())?;
@@ -87,8 +95,12 @@ pub(super) fn report(
     for file in files {
         file.path = readable.path(file.date);
     }
-    render(options, &scope, earlier.as_ref(), stdout)?;
-    Ok(Exit::Done)
+    let verdicts = render(options, &scope, earlier.as_ref(), stdout)?;
+    stdout.flush()?;
+    for verdict in verdicts.iter().filter(|verdict| verdicts::is_remarkable(verdict)) {
+        console.say(&format!("session-risk: threshold {}", text::visible(&verdicts::words(verdict))));
+    }
+    Ok(Part::judged(verdicts))
 }
 
 /// The range and files that the days asked for come to, and those of so many days before them.

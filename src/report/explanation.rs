@@ -22,15 +22,36 @@ pub struct FileSize {
     pub bytes: u64,
 }
 
-/// Explanations over one range.
-#[derive(Debug, Clone, Copy)]
-pub struct Explained<'a> {
+/// A window's days, and what of them would be read.
+#[derive(Debug, Clone)]
+pub struct Window<'a> {
     /// The days, and how complete they are.
     pub scope: &'a Scope,
     /// The files of these days, which every report reads.
-    pub files: &'a [FileSize],
+    pub files: Vec<FileSize>,
     /// The files of days before them, which only those reports read that look back.
-    pub before: &'a [FileSize],
+    pub before: Vec<FileSize>,
+}
+
+impl Window<'_> {
+    fn write_text(&self, label: &str, out: &mut dyn Write) -> io::Result<()> {
+        let range = self.scope.range;
+        writeln!(out, "{label}: {range} ({}{})", range.len(), of_them(self.scope.missing.len()))?;
+        write_files("Files", &self.files, out)?;
+        if !self.before.is_empty() {
+            write_files("Files of days before", &self.before, out)?;
+        }
+        Ok(())
+    }
+}
+
+/// Explanations over one range.
+#[derive(Debug, Clone, Copy)]
+pub struct Explained<'a> {
+    /// The range.
+    pub window: &'a Window<'a>,
+    /// The window that it would be compared with, if any.
+    pub earlier: Option<&'a Window<'a>>,
     /// One a report, in order.
     pub explanations: &'a [Explanation],
 }
@@ -41,11 +62,9 @@ impl Explained<'_> {
     /// # Errors
     /// Whatever `out` answers.
     pub fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let range = self.scope.range;
-        writeln!(out, "Days: {range} ({}{})", range.len(), of_them(self.scope.missing.len()))?;
-        write_files("Files", self.files, out)?;
-        if !self.before.is_empty() {
-            write_files("Files of days before", self.before, out)?;
+        self.window.write_text("Days", out)?;
+        if let Some(earlier) = self.earlier {
+            earlier.write_text("Compared with", out)?;
         }
         for explanation in self.explanations {
             writeln!(out, "\n{}", explanation.query.name)?;
@@ -81,10 +100,8 @@ impl Explained<'_> {
     pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
         let document = Document {
             version: json::VERSION,
-            range: json::range(self.scope.range),
-            complete: self.scope.complete,
-            files: Files::of(self.files),
-            files_before: Files::of(self.before),
+            days: Days::of(self.window),
+            comparison: self.earlier.map(Days::of),
             reports: self.explanations.iter().map(Report::of).collect(),
         };
         json::write(&document, out)
@@ -94,11 +111,30 @@ impl Explained<'_> {
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
+    #[serde(flatten)]
+    days: Days,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<Days>,
+    reports: Vec<Report<'a>>,
+}
+
+#[derive(Serialize)]
+struct Days {
     range: json::Range,
     complete: bool,
     files: Files,
     files_before: Files,
-    reports: Vec<Report<'a>>,
+}
+
+impl Days {
+    fn of(window: &Window<'_>) -> Self {
+        Self {
+            range: json::range(window.scope.range),
+            complete: window.scope.complete,
+            files: Files::of(&window.files),
+            files_before: Files::of(&window.before),
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -11,9 +11,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use crate::analysis::Answer;
+use crate::analysis::threshold::Verdict;
 
 use super::layout::Layout;
-use super::{MOST_ROWS, Page, Renderer, changes, text, words};
+use super::{MOST_ROWS, Page, Renderer, changes, text, verdicts, words};
 
 mod section;
 mod table;
@@ -95,6 +96,7 @@ fn document(page: &Page<'_>, reports: &[Shown<'_>], rows: usize) -> Markup {
                             @for warning in &stamp.warnings { p { (text::visible(warning)) } }
                         }
                     }
+                    (strip(page.verdicts))
                     @if reports.len() > 1 { (contents(reports)) }
                 }
                 main #figures {
@@ -103,6 +105,24 @@ fn document(page: &Page<'_>, reports: &[Shown<'_>], rows: usize) -> Markup {
                     @for report in reports { (section::section(report, rows)) }
                 }
                 footer { p { "Made by session-risk. Figures for programs: " code { "--format json" } "." } }
+            }
+        }
+    }
+}
+
+/// What came of the thresholds.
+fn strip(verdicts: &[Verdict]) -> Markup {
+    html! {
+        @if !verdicts.is_empty() {
+            section.thresholds aria-labelledby="thresholds" {
+                h2 #thresholds { (verdicts::HEADING) }
+                ul {
+                    @for verdict in verdicts {
+                        li class=[verdicts::is_remarkable(verdict).then_some("remarkable")] {
+                            (text::visible(&verdicts::words(verdict)))
+                        }
+                    }
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::analysis::table::{Column, Value};
 use crate::analysis::{Answer, Scope};
 use crate::range::DayRange;
 
+use super::verdicts::Told;
 use super::{Page, Renderer, text, words};
 
 /// The version that stands in every document.
@@ -73,7 +74,7 @@ struct Document<'a> {
     complete: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     comparison: Option<Comparison>,
-    thresholds: [(); 0],
+    thresholds: Vec<Told>,
     reports: Vec<Report<'a>>,
 }
 
@@ -151,7 +152,7 @@ fn document<'a>(page: &Page<'a>) -> Document<'a> {
         range: range(page.scope.range),
         complete: page.scope.complete,
         comparison: page.earlier.map(|earlier| comparison(page.scope, earlier)),
-        thresholds: [],
+        thresholds: page.verdicts.iter().map(Told::new).collect(),
         reports: page.answers.iter().map(|answer| report(page, answer)).collect(),
     }
 }

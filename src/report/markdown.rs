@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use crate::analysis::Answer;
 
 use super::layout::{Cell, Layout, Role, shown_rows};
-use super::{MOST_ROWS, Page, Renderer, changes, text, words};
+use super::{MOST_ROWS, Page, Renderer, changes, text, verdicts, words};
 
 /// The longest text of a cell; a table of longer ones cannot be read.
 const LONGEST: usize = 100;
@@ -39,6 +39,13 @@ impl Renderer for Markdown {
         writeln!(out, "{}", parts.collect::<Vec<_>>().join(" · "))?;
         for warning in &stamp.warnings {
             writeln!(out, "\n> {}", harmless(warning))?;
+        }
+        if !page.verdicts.is_empty() {
+            writeln!(out, "\n## {}\n", verdicts::HEADING)?;
+        }
+        for verdict in page.verdicts {
+            let mark = if verdicts::is_remarkable(verdict) { "**" } else { "" };
+            writeln!(out, "- {mark}{}{mark}", harmless(&verdicts::words(verdict)))?;
         }
         if let Some(changes) = changes::changes(page) {
             writeln!(out, "\n## {}\n", changes::HEADING)?;

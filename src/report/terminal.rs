@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use crate::analysis::Answer;
 
 use super::layout::{Layout, shown_rows};
-use super::{MOST_ROWS, Page, Renderer, changes, text, words};
+use super::{MOST_ROWS, Page, Renderer, changes, text, verdicts, words};
 
 mod grid;
 
@@ -53,6 +53,7 @@ impl Renderer for Terminal {
     fn render(&self, page: &Page<'_>, out: &mut dyn Write) -> io::Result<()> {
         let wide = Self { width: self.width.max(NARROWEST), ..*self };
         wide.stamp(page, out)?;
+        wide.verdicts(page, out)?;
         wide.changes(page, out)?;
         for answer in page.answers {
             writeln!(out)?;
@@ -71,6 +72,18 @@ impl Terminal {
         self.parts(out, None, &parts)?;
         for warning in &stamp.warnings {
             self.prose(out, Some(Ink::Warning), "", &text::visible(warning))?;
+        }
+        Ok(())
+    }
+
+    fn verdicts(&self, page: &Page<'_>, out: &mut dyn Write) -> io::Result<()> {
+        if page.verdicts.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n{}", self.ink(Ink::Bold, verdicts::HEADING))?;
+        for verdict in page.verdicts {
+            let ink = verdicts::is_remarkable(verdict).then_some(Ink::Warning);
+            self.prose(out, ink, "  ", &text::visible(&verdicts::words(verdict)))?;
         }
         Ok(())
     }
