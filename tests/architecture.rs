@@ -17,7 +17,7 @@ const LIBRARIES: [(&str, &[&str]); 27] = [
     ("hmac", &["session/privacy"]),
     ("indicatif", &["cli"]),
     ("kuva", &["report/chart"]),
-    ("maud", &["report/chart", "report/html"]),
+    ("maud", &["report/chart", "report/html", "report/mail"]),
     ("nix", &["cli"]),
     ("object_store", &["lake"]),
     ("parquet", &["lake"]),

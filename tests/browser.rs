@@ -1,4 +1,5 @@
-//! The page as a browser shows it: no errors, nothing fetched, readable without script, wide and narrow.
+//! The page as a browser shows it: no errors, nothing fetched, readable without script, wide and narrow, by keyboard
+//! and for who hears it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,8 +28,14 @@ pub(crate) fn seen(html: &str, folder: &Path, words: &[&str]) -> Vec<Json> {
 #[test]
 #[ignore = "needs chromium and python3 with playwright"]
 fn the_page_is_whole_in_light_and_dark_by_hand_and_at_a_desk_without_script_or_network() {
-    // Hostile names among them.
-    let lake = SmallLake::new(odd_rows(5, 3000));
+    // Hostile names among them, and ids as long and as wide as Persona's.
+    let mut rows = odd_rows(5, 3000);
+    for row in &mut rows {
+        if let Some(id) = row["device_id"].as_str().map(|id| format!("dev_{:W<24}", &id[4..])) {
+            row["device_id"] = json!(id);
+        }
+    }
+    let lake = SmallLake::new(rows);
     let html = page(&options(&[], Format::Html, 80), &lake.scope());
     // Kept for people to look at.
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("page");
@@ -43,12 +50,25 @@ fn the_page_is_whole_in_light_and_dark_by_hand_and_at_a_desk_without_script_or_n
     let views = seen(&html, &folder, &words);
     assert_eq!(views.len(), 4);
     for view in &views {
-        for nothing in ["console", "requests", "missing", "clipped"] {
+        for nothing in [
+            "console",
+            "requests",
+            "missing",
+            "clipped",
+            "violations",
+            "unreached",
+            "unframed",
+            "unscoped",
+            "cut_in_print",
+        ] {
             assert_eq!(view[nothing], json!([]), "{nothing}: {view}");
         }
         assert_eq!(view["wider"], json!(0), "the page scrolls sideways: {view}");
         assert!(view["tables"].as_u64() >= Some(3) && view["charts"].as_u64() >= Some(2), "{view}");
         assert!(view["letters"].as_f64() >= Some(10.0), "a chart's letters are too small: {view}");
+        assert_eq!(view["unnamed"], json!(0), "a drawing has no words for who cannot see it: {view}");
+        assert_eq!(view["skips"], json!(true), "the first stop does not lead past the contents: {view}");
+        assert!(view["stops"].as_u64() >= Some(20), "{view}");
     }
     assert_ne!(views[0]["background"], views[2]["background"], "light and dark look the same");
     for shot in ["phone-light", "phone-dark", "desktop-light", "desktop-dark"] {
@@ -69,8 +89,23 @@ fn a_page_with_errors_requests_or_too_much_width_would_be_seen() {
         assert!(view["console"].as_array().unwrap().len() >= 2, "{view}");
         assert_eq!((&view["wider"], &view["missing"]), (&json!(0), &json!(["nowhere"])), "{view}");
     }
-    let free = "<!DOCTYPE html><title>x</title><body>".to_owned() + breach;
+    // Of its own, a page nobody can hear and with a box that no key leads to.
+    let unheard = "<style>#box { overflow: auto; width: 99px } p { color: #999 } a { outline: 0 }</style>\
+                   <img src=\"data:,\"><svg role=\"img\"></svg><table><th>head</th></table><a href=\"#\">on</a>\
+                   <div id=\"box\" class=\"scroll\" tabindex=\"-1\"><p>wide<p style=\"width:999px\">wide</div>";
+    let free = format!("<!DOCTYPE html><title>x</title><body>{breach}{unheard}");
     for view in seen(&free, folder.path(), &[]) {
+        let violations = view["violations"].to_string();
+        for rule in
+            ["image-alt (critical)", "color-contrast (serious)", "svg-img-alt (serious)", "html-has-lang"]
+        {
+            assert!(violations.contains(rule), "{rule}: {view}");
+        }
+        assert_eq!((&view["unnamed"], &view["unscoped"]), (&json!(1), &json!(["head"])), "{view}");
+        assert!(view["cut_in_print"].to_string().contains("wide"), "{view}");
+        assert!(view["unreached"].to_string().contains("id=\\\"box"), "{view}");
+        assert!(view["unframed"].to_string().contains("on</a>"), "{view}");
+        assert_eq!(view["skips"], json!(false), "{view}");
         assert_eq!(view["requests"], json!(["http://127.0.0.1:9/x.png"]), "{view}");
         assert!(view["wider"].as_i64() > Some(1000), "{view}");
     }

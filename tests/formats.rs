@@ -1,15 +1,18 @@
-//! The five formats of a report: the same figures in each, and no session's text with a will of its own in any.
+//! The six formats of a report: the same figures in each, and no session's text with a will of its own in any.
 
 use session_risk::cli::report::Format;
 
+mod contrast;
 mod cut;
 mod figures;
 mod hostile;
 mod looks;
+mod mail;
+mod page;
 
 /// Every format.
-pub(crate) const ALL: [Format; 5] =
-    [Format::Terminal, Format::Json, Format::Csv, Format::Markdown, Format::Html];
+pub(crate) const ALL: [Format; 6] =
+    [Format::Terminal, Format::Json, Format::Csv, Format::Markdown, Format::Html, Format::Mail];
 
 /// A Markdown table row's cells, unescaped.
 fn markdown_cells(line: &str) -> Vec<String> {

@@ -227,6 +227,7 @@ fn output_writes_one_file_a_report_and_prints_their_paths() {
         (Format::Csv, "csv"),
         (Format::Markdown, "md"),
         (Format::Html, "html"),
+        (Format::Mail, "mail.html"),
     ];
     for (format, ending) in endings {
         let mut options = options(&["device_mix", "network_risk"], format, 30);
@@ -276,7 +277,7 @@ impl Write for Gone {
 #[test]
 fn a_broken_pipe_is_a_normal_end_and_a_full_disk_is_not() {
     let lake = SmallLake::new([json!({})]);
-    for format in [Format::Json, Format::Terminal, Format::Csv, Format::Markdown, Format::Html] {
+    for format in crate::formats::ALL {
         let options = options(&["device_mix"], format, 80);
         render(&options, &lake.scope(), None, &mut Gone(io::ErrorKind::BrokenPipe)).unwrap();
         let error = render(&options, &lake.scope(), None, &mut Gone(io::ErrorKind::StorageFull)).unwrap_err();
@@ -348,7 +349,7 @@ mod flags {
             ("--last -1d", "unexpected argument"),
             ("--last 4w", "it is not a number of days such as 28d"),
             ("--last 7d --since 2026-11-01", "cannot be used with"),
-            ("--format yaml", "[possible values: terminal, json, csv, markdown, html]"),
+            ("--format yaml", "[possible values: terminal, json, csv, markdown, html, mail]"),
         ] {
             let Err(error) = parse(flags) else { panic!("{flags} was taken") };
             assert!(error.contains(said), "{flags}: {error}");

@@ -25,6 +25,7 @@ use crate::range::{Backwards, DayRange};
 use crate::report::csv::Csv;
 use crate::report::html::Html;
 use crate::report::json::Json;
+use crate::report::mail::Mail;
 use crate::report::markdown::Markdown;
 use crate::report::terminal::Terminal;
 use crate::report::{Page, Renderer};
@@ -93,8 +94,10 @@ pub enum Format {
     Csv,
     /// GitHub's tables, for a pull request
     Markdown,
-    /// One page for a browser or a mail, with charts; needs no network and no script
+    /// One page for a browser, with charts; needs no network and no script
     Html,
+    /// A digest for mail programs, under 100 kB: one HTML document without charts, a few rows of each report
+    Mail,
 }
 
 /// What `report` does once its flags are understood.
@@ -309,6 +312,7 @@ fn renderer(format: Format, terminal: Terminal) -> Box<dyn Renderer> {
         Format::Csv => Box::new(Csv),
         Format::Markdown => Box::new(Markdown::default()),
         Format::Html => Box::new(Html::default()),
+        Format::Mail => Box::new(Mail::default()),
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::analysis::Answer;
 use crate::analysis::compare::Compared;
-use crate::analysis::header::ChartKind;
+use crate::analysis::header::{ChartKind, Rate};
 use crate::analysis::rate::{HIGH, LOW};
 use crate::analysis::table::Value;
 
@@ -15,6 +15,8 @@ use super::{MOST_ROWS, layout, text};
 use crate::range::DayRange;
 
 pub mod draw;
+mod letters;
+pub mod spark;
 
 /// A chart, ready to be drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,22 +78,36 @@ impl Chart {
             let rows = if small == 1 { "row" } else { "rows" };
             left_out.push(format!("Not drawn: {small} {rows} with few sessions."));
         }
-        // A column of the key that names several rows needs the rest of the key beside it.
-        let by =
-            if header.key.contains(&wanted.by) { &header.key[..] } else { std::slice::from_ref(&wanted.by) };
+        let by = &naming(answer, &rows, &wanted.by);
         let points: Vec<Point> = rows.into_iter().map(|row| point(answer, row, &wanted.value, by)).collect();
+        if bars && !tells(&points) {
+            return None;
+        }
         let compared = answer.compared.as_ref().filter(|_| !bars);
         points.iter().any(|point| point.value.is_some()).then(|| Self {
             kind: wanted.kind,
-            title: format!(
-                "{} by {}",
-                text::label(&wanted.value),
-                by.iter().map(|name| text::words(name)).collect::<Vec<_>>().join(" and ")
-            ),
+            title: title(&wanted.value, by),
             shares: header.rates.iter().any(|rate| rate.name == wanted.value),
             points,
             earlier: compared.map(|compared| Earlier::new(answer, compared, &wanted.value, by)),
             left_out,
+        })
+    }
+
+    /// How a rate went from day to day, if the report has that very rate and its rows are days.
+    pub fn daily(answer: &Answer, rate: &Rate) -> Option<Self> {
+        let header = &answer.query.header;
+        let by = &header.key;
+        let rows = 0..answer.own_rows();
+        let points: Vec<Point> = rows.map(|row| point(answer, row, &rate.name, by)).collect();
+        let is_daily = header.rates.contains(rate) && points.iter().all(|point| point.day.is_some());
+        is_daily.then(|| Self {
+            kind: ChartKind::Line,
+            title: title(&rate.name, by),
+            shares: true,
+            points,
+            earlier: None,
+            left_out: Vec::new(),
         })
     }
 
@@ -159,6 +175,30 @@ impl Earlier {
     }
 }
 
+/// The columns that name each bar or point: the one that was asked for, and the rest of the key behind it where several
+/// rows would have the same name.
+fn naming(answer: &Answer, rows: &[usize], wanted: &str) -> Vec<String> {
+    let key = &answer.query.header.key;
+    let mut names: Vec<String> =
+        rows.iter().map(|row| layout::key(answer.table.value(*row, wanted))).collect();
+    names.sort_unstable();
+    let several = names.windows(2).any(|pair| pair[0] == pair[1]);
+    let of_key = key.iter().any(|column| column == wanted);
+    let rest = key.iter().filter(|column| several && of_key && *column != wanted);
+    std::iter::once(wanted.to_owned()).chain(rest.cloned()).collect()
+}
+
+/// Whether the bars differ: of those that are all the same the table says as much in a line.
+fn tells(points: &[Point]) -> bool {
+    let size = |point: &Point| (point.value, point.interval);
+    points.len() == 1 || points.iter().any(|point| size(point) != size(&points[0]))
+}
+
+fn title(value: &str, by: &[String]) -> String {
+    let by: Vec<String> = by.iter().map(|name| text::words(name)).collect();
+    format!("{} by {}", text::label(value), by.join(" and "))
+}
+
 fn point(answer: &Answer, row: usize, value: &str, by: &[String]) -> Point {
     let number = |name: &str| answer.table.value(row, name).as_number().filter(|value| value.is_finite());
     let [low, high] = [LOW, HIGH].map(|end| number(&format!("{value}{end}")));
@@ -167,12 +207,14 @@ fn point(answer: &Answer, row: usize, value: &str, by: &[String]) -> Point {
         [Value::Date(day)] => Some(*day),
         _ => None,
     };
-    Point {
-        label: names.into_iter().map(layout::key).collect::<Vec<_>>().join(" · "),
-        day,
-        value: number(value),
-        interval: low.zip(high),
-    }
+    Point { label: label(names), day, value: number(value), interval: low.zip(high) }
+}
+
+/// The names in a row, without what the one before says too.
+fn label(names: Vec<&Value>) -> String {
+    let mut names: Vec<String> = names.into_iter().map(layout::key).collect();
+    names.dedup();
+    names.join(" · ")
 }
 
 /// A figure that is no share, whole if it is.

@@ -1,6 +1,6 @@
 //! What is left out of a format, and that it says so.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use session_risk::cli::report::{Format, ReportError, render};
 
 use crate::harness::Home;
@@ -8,8 +8,12 @@ use crate::report::{options, page};
 use crate::small_lake::SmallLake;
 
 fn countries(count: usize) -> SmallLake {
+    SmallLake::new(of_countries(count))
+}
+
+fn of_countries(count: usize) -> impl Iterator<Item = Json> {
     let code = |n: usize| format!("{}{}", (b'A' + (n / 26) as u8) as char, (b'A' + (n % 26) as u8) as char);
-    SmallLake::new((0..count).map(|n| json!({"country_code": code(n), "threat_level": "low"})))
+    (0..count).map(move |n| json!({"country_code": code(n), "threat_level": "low"}))
 }
 
 #[test]
@@ -38,7 +42,10 @@ fn a_chart_of_many_bars_says_how_many_it_draws_and_leaves_out_those_of_few_sessi
     options.queries[0].sql = options.queries[0].sql.replace("min_sessions = 30", "min_sessions = 1");
     let sql = options.queries[0].sql.clone();
     options.queries = vec![session_risk::analysis::catalogue::Query::parse("x", "x.sql", &sql).unwrap()];
-    let many = page(&options, &countries(30).scope());
+    // Bars that are all the same are not worth drawing.
+    assert!(!page(&options, &countries(30).scope()).contains("<svg"));
+    let high = json!({"country_code": "AA", "threat_level": "high"});
+    let many = page(&options, &SmallLake::new(of_countries(30).chain([high])).scope());
     assert!(many.contains("Drawn are the first 20 of 30 rows."), "{many}");
     let wide = many.split("<div class=\"wide\">").nth(1).unwrap().split("</svg>").next().unwrap();
     assert!(

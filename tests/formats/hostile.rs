@@ -52,8 +52,9 @@ fn hostile() -> Vec<String> {
 }
 
 fn lake() -> SmallLake {
-    let row = |value: String| json!({"user_agent": value, "os_name": value, "is_vpn": true});
-    SmallLake::new(hostile().into_iter().map(row))
+    let row =
+        |(at, value): (usize, String)| json!({"user_agent": value, "os_name": value, "is_vpn": at % 2 == 0});
+    SmallLake::new(hostile().into_iter().enumerate().map(row))
 }
 
 fn in_format(format: Format) -> (SmallLake, ReportOptions) {
@@ -140,13 +141,9 @@ fn markdown_shows_every_value_in_its_own_cell_and_links_nothing() {
     assert!(script, "it is shown as it was: {markdown}");
 }
 
-#[test]
-fn html_holds_no_element_or_attribute_but_its_own() {
-    const TAGS: &str = "!DOCTYPE html head meta title style body header h1 ul li strong p div nav a main section h2 \
-                        span dl dt dd figure figcaption svg desc rect defs clipPath line text g table caption thead \
-                        tr th tbody td details summary code pre footer";
-    let html = shown(Format::Html);
-    let known: BTreeSet<&str> = TAGS.split(' ').collect();
+/// The names of the elements of a page, each of which is one of these and has no attribute that does something.
+fn elements<'a>(html: &'a str, known: &str) -> BTreeSet<&'a str> {
+    let known: BTreeSet<&str> = known.split(' ').collect();
     let mut seen = BTreeSet::new();
     for piece in html.split('<').skip(1) {
         let (tag, after) = piece.split_once('>').unwrap();
@@ -165,6 +162,16 @@ fn html_holds_no_element_or_attribute_but_its_own() {
         assert!(name == "style" || !after.contains('>'), "{after}");
         seen.insert(name);
     }
+    seen
+}
+
+#[test]
+fn html_holds_no_element_or_attribute_but_its_own() {
+    const TAGS: &str = "!DOCTYPE html head meta title style body header h1 ul li strong p div nav a main section h2 \
+                        span dl dt dd figure figcaption svg desc polyline circle rect defs clipPath line text g table caption thead \
+                        tr th tbody td details summary code pre footer";
+    let html = shown(Format::Html);
+    let seen = elements(&html, TAGS);
     assert!(seen.contains("svg") && seen.contains("td"), "{seen:?}");
     assert_eq!(html.matches("</html>").count(), 1);
     assert_eq!(html.matches("<table>").count(), html.matches("</table>").count());
@@ -174,6 +181,35 @@ fn html_holds_no_element_or_attribute_but_its_own() {
     assert!(rows.iter().flatten().all(|cell| text::width(&cell.text) <= 160));
     // No attribute of style, no address of anything.
     assert!(!html.contains(" style=") && !html.contains(" src=\"") && !html.contains("href=\"h"));
+}
+
+#[test]
+fn a_mail_holds_nothing_that_mail_programs_drop_and_no_value_becomes_a_link() {
+    const TAGS: &str = "!DOCTYPE html head meta title body h1 h2 p table tr th td b br hr";
+    let mail = shown(Format::Mail);
+    let seen = elements(&mail, TAGS);
+    assert!(seen.contains("td") && seen.contains("p"), "{seen:?}");
+    for dropped in
+        [" class=", " id=", "href", "src=", "url(", "@import", "background", "position", "display", "float"]
+    {
+        let mut tags = mail.split('<').filter_map(|piece| piece.split('>').next());
+        assert_eq!(tags.find(|tag| tag.contains(dropped)), None, "{dropped}");
+    }
+    assert_eq!(mail.matches("</html>").count(), 1);
+    for tag in ["table", "tr", "td", "th", "p ", "b>"] {
+        let [begun, ended] =
+            [format!("<{tag}"), format!("</{}", tag.trim())].map(|tag| mail.matches(&tag).count());
+        assert_eq!(begun, ended, "<{tag}");
+    }
+    // What mail programs would make links of: addresses of the web, of mail, names of hosts.
+    let values: String = html_rows(&mail).iter().skip(2).flatten().map(|cell| cell.text.as_str()).collect();
+    for link in ["http://", "www.evil", "me@evil", "evil.example"] {
+        assert!(!values.contains(link), "{link}: {values}");
+    }
+    assert!(values.contains("me@&#8203;evil.&#8203;example"), "{values}");
+    assert!(values.contains("<script>alert(1)</script>"), "it is shown as it was: {values}");
+    // RFC 5322: a line has at most 998 characters.
+    assert!(mail.lines().all(|line| line.len() <= 998));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use maud::{Markup, PreEscaped, html};
 use crate::analysis::header::ChartKind;
 use crate::report::text;
 
-use super::{Chart, Point, plain};
+use super::{Chart, Point, letters, plain};
 
 const FILL: &str = "var(--chart-fill)";
 const EARLIER: &str = "var(--chart-earlier)";
@@ -26,8 +26,6 @@ const WHISKER: &str = "var(--chart-whisker)";
 const AXIS: &str = "var(--chart-axis)";
 const GRID: &str = "var(--chart-grid)";
 const TEXT: &str = "var(--chart-text)";
-/// The size of the letters, and how wide one is about.
-const LETTERS: (u32, f64) = (12, 7.6);
 /// Pixels from one bar to the next.
 const BAR: f64 = 24.0;
 /// Pixels above the drawing, and below it for the axis.
@@ -39,7 +37,7 @@ pub fn draw(chart: &Chart, id: &str, width: f64) -> Markup {
         ChartKind::Bar => bars(chart, width),
         ChartKind::Line => line(chart, width),
     };
-    let drawing = own_ids(&drawing, id);
+    let drawing = rounded(&own_ids(&drawing, id));
     let [title, description] = ["title", "desc"].map(|part| format!("{id}-{part}"));
     html! {
         svg xmlns="http://www.w3.org/2000/svg" width=(width) height=(height) viewBox=(format!("0 0 {width} {height}"))
@@ -52,10 +50,9 @@ pub fn draw(chart: &Chart, id: &str, width: f64) -> Markup {
 }
 
 fn bars(chart: &Chart, width: f64) -> (f64, String) {
-    let letters = (width / 3.0 / LETTERS.1) as usize;
-    let labels: Vec<String> = chart.points.iter().map(|point| label(&point.label, letters)).collect();
-    let longest = labels.iter().map(|label| text::width(label)).max().unwrap_or(0);
-    let left = longest as f64 * LETTERS.1 + 14.0;
+    let label = |point: &Point| letters::fitting(&text::visible(&point.label), width / 3.0).into_owned();
+    let labels: Vec<String> = chart.points.iter().map(label).collect();
+    let left = beside(labels.iter());
     let height = chart.points.len() as f64 * BAR + MARGINS.0 + MARGINS.1;
     let mut bars = BarPlot::new().with_horizontal(true).with_width(0.62);
     let mut whiskers = Vec::new();
@@ -81,8 +78,7 @@ fn bars(chart: &Chart, width: f64) -> (f64, String) {
 fn line(chart: &Chart, width: f64) -> (f64, String) {
     let height = (width * 0.34).max(190.0);
     let axis = Axis::new(chart, 4.0);
-    let longest = [axis.low, axis.high].map(|end| text::width(&tick(end, axis.step, chart.shares)));
-    let left = longest.into_iter().max().unwrap_or(0) as f64 * LETTERS.1 + 14.0;
+    let left = beside([axis.low, axis.high].map(|end| tick(end, axis.step, chart.shares)).iter());
     let earlier = chart.earlier.as_ref().map_or(&[][..], |earlier| &earlier.points[..]);
     let first = chart.points.iter().chain(earlier).filter_map(|point| point.day).min();
     let place = |(at, point): (usize, &Point)| match (first, point.day) {
@@ -97,7 +93,8 @@ fn line(chart: &Chart, width: f64) -> (f64, String) {
     let mut plots = runs(&earlier, EARLIER, true);
     plots.extend(runs(&own, FILL, false));
     let step = (last / ((width - left) / 75.0)).ceil().max(1.0);
-    let labels: Vec<String> = chart.points.iter().map(|point| label(&point.label, 10)).collect();
+    let label = |point: &Point| text::cut(&text::visible(&point.label), 10).into_owned();
+    let labels: Vec<String> = chart.points.iter().map(label).collect();
     let name = move |place: f64| match first {
         // Ticks stand on whole days, and few.
         Some(first) => first
@@ -154,7 +151,7 @@ fn base(plots: &[Plot], width: f64, height: f64, left: f64) -> Layout {
         // Half of the last tick's label stands beyond the axis.
         .with_force_margins(left, 24.0)
         .with_force_margins_y(MARGINS.0, MARGINS.1)
-        .with_tick_size(LETTERS.0)
+        .with_tick_size(letters::SIZE)
         .with_clamp_axis()
         .with_clamp_y_axis()
 }
@@ -191,8 +188,33 @@ fn own_ids(drawing: &str, id: &str) -> String {
     owned
 }
 
-fn label(label: &str, letters: usize) -> String {
-    text::cut(&text::visible(label), letters).into_owned()
+/// The drawing with its attributes' numbers to the hundredth of a pixel: more cannot be seen and takes room.
+fn rounded(drawing: &str) -> String {
+    const DECIMALS: usize = 2;
+    let mut rounded = String::with_capacity(drawing.len());
+    for (at, piece) in drawing.split('"').enumerate() {
+        if at > 0 {
+            rounded.push('"');
+        }
+        // As above, what stands between quotation marks is an attribute's value.
+        let mut decimals = None;
+        for c in piece.chars() {
+            decimals = match (c, decimals) {
+                ('.', _) => Some(0),
+                (c, Some(so_far)) if c.is_ascii_digit() => Some(so_far + 1),
+                _ => None,
+            };
+            if at % 2 == 0 || decimals.is_none_or(|decimals| decimals <= DECIMALS) {
+                rounded.push(c);
+            }
+        }
+    }
+    rounded
+}
+
+/// Pixels beside the drawing for labels and the ticks between.
+fn beside<'a>(labels: impl Iterator<Item = &'a String>) -> f64 {
+    labels.map(|label| letters::extent(label)).fold(0.0, f64::max) + 14.0
 }
 
 /// The label so that the library does not read what is between two dollar signs as a formula.
@@ -223,7 +245,9 @@ impl Axis {
             .flat_map(ends)
             .fold((0.0_f64, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
         let span = if high > low { high - low } else { 1.0 };
-        let rough = span / steps.clamp(2.0, 8.0);
+        // There is no half of what is counted.
+        let whole = !chart.shares && [low, high].iter().all(|end| end.fract() == 0.0);
+        let rough = (span / steps.clamp(2.0, 8.0)).max(if whole { 1.0 } else { 0.0 });
         let power = 10.0_f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|part| part * power).into_iter().find(|step| *step >= rough);
         let step = step.unwrap_or(rough);
@@ -281,10 +305,11 @@ mod tests {
 
     #[test]
     fn a_label_is_shown_as_it_is() {
-        let chart = bars(&[("</svg><script>$x$", 0.1), ("url(#kuva-clip-1)", 0.2)]);
+        let chart = bars(&[("</svg><script>$x$", 0.1), ("url(#kuva-clip-1)", 0.2), ("v\"1.2345", 0.3)]);
         let drawn = draw(&chart, "one", 700.0).into_string();
         assert!(drawn.contains(">&lt;/svg&gt;&lt;script&gt;$x$</text>"), "{drawn}");
         assert!(drawn.contains(">url(#kuva-clip-1)</text>"), "{drawn}");
+        assert!(drawn.contains("1.2345</text>"), "{drawn}");
         assert_eq!(drawn.matches("</svg>").count(), 1);
     }
 
@@ -297,6 +322,8 @@ mod tests {
             let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
             assert!(near(made.high, axis.0) && near(made.step, axis.1), "{value}: {made:?}");
         }
+        let counts = Axis::new(&Chart { shares: false, ..bars(&[("a", 2.0)]) }, 8.0);
+        assert_eq!((counts.high, counts.step), (2.0, 1.0));
         assert_eq!(tick(0.02, 0.02, true), "2 %");
         assert_eq!(tick(0.0005, 0.0005, true), "0.05 %");
         assert_eq!(tick(12000.0, 2000.0, false), "12,000");

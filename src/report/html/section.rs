@@ -12,6 +12,9 @@ use super::{Shown, table};
 /// How wide a chart is drawn for a desk, and for a hand. The style sheet shows one of the two.
 const WIDTHS: [(&str, f64); 2] = [("wide", 800.0), ("narrow", 340.0)];
 
+/// A table of more rows is folded away: only a series has them, and its chart shows them.
+const LONG: usize = 62;
+
 /// The report, with at most so many rows of a ranking.
 pub(super) fn section(report: &Shown<'_>, rows: usize) -> Markup {
     let Shown { answer, layout, id } = report;
@@ -40,11 +43,23 @@ pub(super) fn section(report: &Shown<'_>, rows: usize) -> Markup {
             @if layout.rows.is_empty() {
                 p { (words::NO_ROWS) }
             } @else {
-                (table::table(report, rows))
+                (figures(report, rows))
                 (notes(report, rows))
             }
             (definitions(answer))
             (query(answer))
+        }
+    }
+}
+
+/// The table; a long series folded away below its chart.
+fn figures(report: &Shown<'_>, rows: usize) -> Markup {
+    let all = report.layout.rows.len();
+    html! {
+        @if all.min(rows) > LONG {
+            details { summary { "All " (text::count(all as i64)) " rows" } (table::table(report, rows)) }
+        } @else {
+            (table::table(report, rows))
         }
     }
 }

@@ -6,7 +6,7 @@
 use maud::{Markup, html};
 
 use crate::analysis::table::Value;
-use crate::report::layout::{self, Cell, Heading, Role, Row, compared};
+use crate::report::layout::{self, Cell, Heading, Layout, Role, Row, compared};
 use crate::report::{text, words};
 
 use super::Shown;
@@ -14,14 +14,17 @@ use super::Shown;
 /// The longest text of a cell; JSON has the rest.
 const LONGEST: usize = 160;
 
+/// A table of more columns is printed across its paper.
+const MANY: usize = 9;
+
 /// The table of at most so many rows, in a box of its own that scrolls where the page is narrow.
 pub(super) fn table(report: &Shown<'_>, rows: usize) -> Markup {
     let Shown { answer, layout, id } = report;
-    let order = order(&layout.columns);
+    let order = order(layout);
     let caption = format!("{id}-caption");
     let cut = words::cut(rows, layout.rows.len());
     html! {
-        div.scroll role="region" aria-labelledby=(caption) tabindex="0" {
+        div.scroll.many[order.len() > MANY] role="region" aria-labelledby=(caption) tabindex="0" {
             table {
                 caption id=(caption) {
                     span.unseen { (text::visible(&answer.query.header.title)) ". " }
@@ -30,7 +33,9 @@ pub(super) fn table(report: &Shown<'_>, rows: usize) -> Markup {
                 thead {
                     tr {
                         @for column in order.iter().map(|at| &layout.columns[*at]) {
-                            th scope="col" class=[column.figures.then_some("figure")] { (text::visible(&column.label)) }
+                            // What names a row stands at the beginning of its cell, figure or not.
+                            @let figure = column.figures && column.role != Role::Key;
+                            th scope="col" class=[figure.then_some("figure")] { (text::visible(&column.label)) }
                         }
                     }
                 }
@@ -42,10 +47,26 @@ pub(super) fn table(report: &Shown<'_>, rows: usize) -> Markup {
     }
 }
 
-/// The columns' places: a rate stands before the figures that no rate shows, so that a narrow screen has it.
-fn order(columns: &[Heading]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..columns.len()).collect();
-    order.sort_by_key(|at| columns[*at].role == Role::Figure);
+/// The columns' places, so that a narrow screen has what a row is about: behind the key, and the names that explain it,
+/// the rates, then the figures that no rate shows, and moments last. Without a rate the figures come before any words.
+fn order(layout: &Layout) -> Vec<usize> {
+    let has_rates = layout.columns.iter().any(|column| column.role == Role::Share);
+    let moment = |at: usize| {
+        layout
+            .rows
+            .iter()
+            .any(|row| matches!(row.cells[at].values[..], [Value::Timestamp(_) | Value::Date(_)]))
+    };
+    let rank = |at: &usize| match layout.columns[*at].role {
+        Role::Key => 0,
+        Role::Words if moment(*at) => 4,
+        Role::Words if has_rates => 1,
+        Role::Figure | Role::State => 3,
+        Role::Words => 4,
+        _ => 2,
+    };
+    let mut order: Vec<usize> = (0..layout.columns.len()).collect();
+    order.sort_by_key(rank);
     order
 }
 
@@ -59,7 +80,7 @@ fn line(columns: &[Heading], order: &[usize], row: &Row) -> Markup {
                         (words_of(cell))
                         @if row.small && first_key == Some(at) { " *" }
                     },
-                    Role::Words | Role::State => td { (words_of(cell)) },
+                    Role::Words | Role::State => td.text { (words_of(cell)) },
                     role => (figure(cell, role)),
                 }
             }
@@ -71,15 +92,15 @@ fn figure(cell: &Cell, role: Role) -> Markup {
     let words = text::visible(&cell.text);
     match role {
         Role::Interval => html! {
-            td.figure data-low=[exact(cell, 0)] data-high=[exact(cell, 1)] { (words) }
+            td data-low=[exact(cell, 0)] data-high=[exact(cell, 1)] { (words) }
         },
         Role::Counts => html! {
-            td.figure data-count=[exact(cell, 0)] data-of=[exact(cell, 1)] { (words) }
+            td data-count=[exact(cell, 0)] data-of=[exact(cell, 1)] { (words) }
         },
         Role::Change => html! {
-            td.figure data-value=[exact(cell, 0)] data-p=[exact(cell, 1)] { (words) (said(&words)) }
+            td data-value=[exact(cell, 0)] data-p=[exact(cell, 1)] { (words) (said(&words)) }
         },
-        _ => html! { td.figure data-value=[exact(cell, 0)] { (words) } },
+        _ => html! { td data-value=[exact(cell, 0)] { (words) } },
     }
 }
 

@@ -1,28 +1,25 @@
-//! The figures that stand first: the rates of the reports that have a single row.
+//! The figures that stand first, as tiles.
 
 use maud::{Markup, html};
 
-use crate::report::layout::{Cell, Role, Row};
+use crate::analysis::header::Rate;
+use crate::report::chart::{Chart, spark};
+use crate::report::headline::{Headline, headlines};
+use crate::report::layout::{Cell, Role};
 use crate::report::text;
 
 use super::{Shown, table};
 
-/// More than this is no longer a glance.
-const MOST: usize = 6;
-
-/// The tiles, or nothing where no report has one row.
+/// The tiles, or nothing where there is no headline.
 pub(super) fn tiles(reports: &[Shown<'_>]) -> Markup {
-    let single = reports.iter().filter(|report| report.layout.sideways);
-    let tiles: Vec<Markup> = single
-        .flat_map(|report| report.layout.rows.iter().map(move |row| tile(report, row)))
-        .take(MOST)
-        .collect();
+    let series = |rate: &Rate| reports.iter().find_map(|report| Chart::daily(report.answer, rate));
+    let headlines = headlines(reports.iter().map(|report| (report.answer, &report.layout)));
     html! {
-        @if !tiles.is_empty() {
+        @if !headlines.is_empty() {
             section aria-labelledby="glance" {
                 h2 #glance { "At a glance" }
                 p.question { "Each share with its 95 % Wilson interval, and of how many." }
-                ul.tiles { @for tile in &tiles { (tile) } }
+                ul.tiles { @for headline in &headlines { (tile(headline, series(headline.rate).as_ref())) } }
             }
         }
     }
@@ -40,21 +37,22 @@ fn change(before: Option<&Cell>, change: Option<&Cell>) -> Markup {
     }
 }
 
-fn tile(report: &Shown<'_>, row: &Row) -> Markup {
-    let cell = |role: Role| {
-        report.layout.columns.iter().position(|column| column.role == role).map(|at| &row.cells[at])
-    };
+/// One rate with what it rests on, how it changed and, where the page has that, how it went from day to day.
+fn tile(headline: &Headline<'_>, series: Option<&Chart>) -> Markup {
     let line = |role: Role, after: &str| {
-        html! { @if let Some(cell) = cell(role) { span { (text::visible(&cell.text)) (after) } } }
+        html! { @if let Some(cell) = headline.cell(role) { span { (text::visible(&cell.text)) (after) } } }
     };
     html! {
-        li class=[row.small.then_some("small")] {
-            @if let Some(name) = cell(Role::Key) { span.name { (text::visible(&name.text)) } }
-            @if let Some(share) = cell(Role::Share) { strong data-value=[table::exact(share, 0)] { (text::visible(&share.text)) } }
+        li class=[headline.row.small.then_some("small")] {
+            @if let Some(name) = headline.cell(Role::Key) { span.name { (text::visible(&name.text)) } }
+            @if let Some(share) = headline.cell(Role::Share) {
+                strong data-value=[table::exact(share, 0)] { (text::visible(&share.text)) }
+            }
             (line(Role::Interval, ""))
             (line(Role::Counts, ""))
             (line(Role::Unknown, " unknown"))
-            (change(cell(Role::Before), cell(Role::Change)))
+            (change(headline.cell(Role::Before), headline.cell(Role::Change)))
+            @if let Some(spark) = series.and_then(spark::spark) { (spark) }
         }
     }
 }
