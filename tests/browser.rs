@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use session_risk::cli::report::Format;
 use tempfile::TempDir;
 
-use crate::report::{options, page};
+use crate::report::{compared_page, lake_before, options, page};
 use crate::small_lake::{SmallLake, odd_rows};
 
 /// What Chromium shows of a page in each of its four views; screenshots go into `folder`.
@@ -36,11 +36,14 @@ fn the_page_is_whole_in_light_and_dark_by_hand_and_at_a_desk_without_script_or_n
         }
     }
     let lake = SmallLake::new(rows);
-    let html = page(&options(&[], Format::Html, 80), &lake.scope());
+    let earlier = lake_before();
+    let html =
+        compared_page(&options(&[], Format::Html, 80), &lake.scope(), Some(&earlier.scope_before(None)));
     // Kept for people to look at.
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("page");
     let words = [
         "Session risk",
+        "What changed",
         "At a glance",
         "VPN",
         "Threat level by country",
@@ -108,5 +111,22 @@ fn a_page_with_errors_requests_or_too_much_width_would_be_seen() {
         assert_eq!(view["skips"], json!(false), "{view}");
         assert_eq!(view["requests"], json!(["http://127.0.0.1:9/x.png"]), "{view}");
         assert!(view["wider"].as_i64() > Some(1000), "{view}");
+    }
+}
+
+#[test]
+#[ignore = "needs chromium and python3 with playwright"]
+fn a_mail_is_whole_by_hand_and_at_a_desk_in_light_and_dark() {
+    let lake = SmallLake::new(odd_rows(5, 3000));
+    let mail = page(&options(&[], Format::Mail, 80), &lake.scope());
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("mail");
+    for view in seen(&mail, &folder, &["Session risk", "VPN", "Threat level by country", "Wilson"]) {
+        for nothing in ["console", "requests", "missing", "unreached", "unscoped"] {
+            assert_eq!(view[nothing], json!([]), "{nothing}: {view}");
+        }
+        assert_eq!(view["wider"], json!(0), "the mail scrolls sideways: {view}");
+        // It has no landmarks: the mail program's own page is around it.
+        let violations = view["violations"].to_string();
+        assert!(!violations.contains("(serious)") && !violations.contains("(critical)"), "{violations}");
     }
 }

@@ -13,7 +13,7 @@ use crate::analysis::Answer;
 
 use super::headline::{Headline, headlines};
 use super::layout::Layout;
-use super::{Page, Renderer, changes, text, words};
+use super::{Page, Renderer, changes, text, verdicts, words};
 
 mod table;
 
@@ -112,6 +112,7 @@ fn document(
                             p style="margin:8px 0;padding:8px;border:2px solid #b3700f;font-weight:bold" { (prose(warning)) }
                             (NEWLINE)
                         }
+                        (crossings(page))
                         (changed(page))
                         (table::headlines(headlines))
                         @if page.answers.iter().any(|answer| !answer.query.header.rates.is_empty()) { (quiet(SHARES)) }
@@ -147,6 +148,22 @@ fn section(answer: &Answer, layout: &Layout, headlines: &[Headline<'_>], rows: u
         (NEWLINE)
         @for note in words::comparison(answer).iter().skip(1) { (quiet(note)) }
         @for note in words::incomplete_before(answer).iter().chain(header.notes.first()) { (quiet(note)) }
+    }
+}
+
+/// What came of the thresholds, if there are any; those that were crossed or could not be told stand out.
+fn crossings(page: &Page<'_>) -> Markup {
+    html! {
+        @if !page.verdicts.is_empty() {
+            h2 style=(TITLE) { (verdicts::HEADING) }
+            @for verdict in page.verdicts {
+                @let words = unlinked(&prose(&verdicts::words(verdict)));
+                p style="margin:4px 0" {
+                    @if verdicts::is_remarkable(verdict) { b { (words) } } @else { (words) }
+                }
+                (NEWLINE)
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use maud::{Markup, PreEscaped, html};
 
 use crate::analysis::Answer;
 use crate::analysis::header::ChartKind;
+use crate::analysis::table::Value;
 use crate::report::headline::Headline;
 use crate::report::layout::{Cell, Layout, Role, Row};
 use crate::report::{text, words};
@@ -184,7 +185,7 @@ fn cell(layout: &Layout, column: &Column, row: &Row) -> Markup {
             let first_key = layout.columns.iter().position(|column| column.role == Role::Key);
             match layout.columns[*place].role {
                 Role::Key => html! {
-                    th scope="row" align=(column.align(layout)) style="word-break:break-word" {
+                    th scope="row" align=(column.align(layout)) style=(breaks(cell)) {
                         (words_of(cell))
                         @if row.small && first_key == Some(*place) { " *" }
                     }
@@ -196,10 +197,18 @@ fn cell(layout: &Layout, column: &Column, row: &Row) -> Markup {
     }
 }
 
+/// Long words of a session are broken anywhere, so that they fit; a date or a number nowhere.
+fn breaks(cell: &Cell) -> &'static str {
+    match cell.values[..] {
+        [Value::Text(_)] => "word-break:break-word",
+        _ => "white-space:nowrap",
+    }
+}
+
 /// What stands behind a share: its interval, of how many, how many are not known, and how it changed.
 fn behind<'a>(of: impl Fn(Role) -> Option<&'a Cell>) -> Markup {
     html! {
-        @if let Some(interval) = of(Role::Interval) { (interval.text) }
+        @if let Some(interval) = of(Role::Interval) { nobr { (interval.text) } }
         @if let Some(counts) = of(Role::Counts) { br; (counts.text) }
         @if let Some(unknown) = of(Role::Unknown) { ", " (unbroken(&unknown.text)) " unknown" }
         @if let Some(change) = of(Role::Change) { br; (unbroken(&change.text)) }
