@@ -44,11 +44,22 @@ def pages(url, key):
 
 
 def apart(body, seed):
-    """A page with homes and carriers at addresses of this seed's own, as its people are.
+    """A page with more addresses: a home's is its device's own, a carrier's its seed's, as people are.
 
-    The sandbox has some 80,000 addresses for them, which is few for ten million sessions: each would be shared by dozens.
+    The sandbox has some 80,000 for them, which is few for ten million sessions: each home would be that of dozens.
     """
-    return body.replace(b'"198.18.', b'"10.%d.' % (seed % 256)).replace(b'"198.19.', b'"100.%d.' % (64 + seed % 64))
+    pieces, done = [], 0
+    at = body.find(b'"198.1')
+    while at >= 0:
+        if body.startswith(b"9", at + 6):
+            block = b'"100.%d.' % (64 + seed % 64)
+        else:
+            # The last letter of the device's id, which stands behind the attributes.
+            block = b'"10.%d.' % ((seed + body[body.find(b'"dev_', at) + 28]) % 256)
+        pieces += [body[done:at], block]
+        done = at + len('"198.18.')
+        at = body.find(b'"198.1', done)
+    return b"".join([*pieces, body[done:]])
 
 
 def fill(program, lake, seed, sessions, days, end):
@@ -69,7 +80,7 @@ def fill(program, lake, seed, sessions, days, end):
 def lake_of(program, folder, sessions, days):
     """The lake in this folder; made if it is not there, or is another one."""
     folder = pathlib.Path(folder)
-    asked = {"version": 2, "sessions": sessions, "days": days, "end": str(END)}
+    asked = {"version": 3, "sessions": sessions, "days": days, "end": str(END)}
     note = folder / "bench.json"
     if note.exists() and json.loads(note.read_text()) == asked:
         return folder
