@@ -244,7 +244,7 @@ mod tests {
         for (text, said) in [
             ("[[fruit]]\nsort = \"fig\"\n[[fruit]]\nripe = 2026-09-01\n", ["number 2", "`sort`"]),
             ("[[fruit]]\nsort = \"fig\"\ncolour = 3\n", ["number 1", "`colour`"]),
-            ("[[fruit]]\nsort = \"fig\"\nripe = \"soon\"\n", ["number 1", "soon"]),
+            ("[[fruit]]\nsort = \"fig\"\nripe = \"soon\"\n", ["number 1", "year"]),
             ("[fruit]\nsort = \"fig\"\n", ["fruit is written [[fruit]]", "once for each"]),
             ("fruit = \"fig\"\n", ["fruit is written [[fruit]]", "once for each"]),
             ("[[vegetable]]\nsort = \"leek\"\n", ["vegetable", "array"]),
