@@ -4,6 +4,7 @@
 -- split: ip_address
 -- chart: bar most_1h by ip_address
 -- parameter: min_burst = 10 (2..1000000) addresses with fewer sessions within any 24 hours are left out
+-- detail: ip_address
 -- then: address_velocity
 -- note: most_5m, most_1h and most_24h are the most sessions that were created within 5 minutes, 1 hour and 24 hours, wherever these begin; inquiries_… are the most different inquiries. busiest_hour is when the first hour with most_1h sessions begins.
 -- note: Carriers, offices, schools and VPN exits put many people behind one address: their bursts are those of a working day. A handoff makes two sessions of one inquiry, so look at the inquiries.

@@ -4,6 +4,7 @@
 -- split: device_id
 -- chart: bar addresses by device_id
 -- parameter: min_addresses = 3 (1..1000000) devices with fewer addresses are left out
+-- detail: device_id
 -- note: A phone gets a new address with every network it joins, and IPv6 changes them by itself: countries say more than addresses.
 -- note: A second country may be a journey, or a VPN that was switched on. Many inquiries besides are a reason to look.
 -- note: Sessions without a device id or an address are left out. first_seen and last_seen lie within the range.

@@ -5,6 +5,7 @@
 -- rate: anonymised_rate = anonymised / anonymised_known of sessions
 -- rate: high_rate = high / assessed of sessions
 -- chart: bar share by ip_connection_type
+-- detail: ip_connection_type
 -- note: The type is that of the address: behind a VPN it is the exit's, which as a rule is a data centre.
 -- note: A residential or mobile address proves no person at home: residential proxies rent such addresses out.
 -- note: Anonymised means any of VPN, proxy and Tor; it is known where one of them is true or all three are known.

@@ -6,6 +6,7 @@
 -- rate: tor_rate = tor / tor_known of sessions
 -- rate: high_rate = high / assessed of sessions
 -- chart: line vpn_rate by created_date
+-- detail: created_date
 -- note: Days are UTC. A day without a session has no row.
 -- note: An inquiry with sessions on two days counts on both: the days' inquiries do not add up to the range's.
 -- note: A step in a rate can be a signal that was switched on or off: see how many sessions are unknown, and signal_coverage.

@@ -3,6 +3,7 @@
 -- key: inquiry_id
 -- split: inquiry_id
 -- chart: bar systems by inquiry_id
+-- detail: inquiry_id
 -- note: Sessions with a handoff method are left out, and so are the others on the device that it led to: such a change is meant.
 -- note: Another system says more than another device id, which a person may get by clearing the browser. Type and system are read from the user agent, which the client chooses.
 -- note: What is not known is no change. Counted are the sessions that are not left out, and what is known of them.

@@ -3,6 +3,8 @@
 -- key: device_type, os_name
 -- rate: share = sessions / total of total
 -- chart: bar share by os_name
+-- detail: device_type
+-- detail: os_name
 -- note: Device and system are read from the user agent, which the client chooses; unknown is where it tells neither.
 
 WITH by_device AS (

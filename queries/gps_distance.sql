@@ -6,6 +6,7 @@
 -- chart: bar far_rate by country_code
 -- parameter: far_km = 200 (1..20000) kilometres from the address's place from where on a device counts as far
 -- parameter: min_known = 30 (1..1000000) countries with fewer devices whose place is known are ranked last
+-- detail: country_code
 -- then: gps_distance
 -- note: The distance is between the device's place (GPS) and its address's. It is known where the device was asked and its owner allowed it; the device's place is taken to a tenth of a degree, so a distance may be off by 8 km, and median_km is that of a session itself (nearest rank).
 -- note: An address's place is often wrong by tens of kilometres, on mobile networks by hundreds: a carrier's gateway is not where the phone is. Behind a VPN or a proxy it is the exit's. A device that says a false place looks just as far.

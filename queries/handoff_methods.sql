@@ -4,6 +4,7 @@
 -- rate: share = sessions / handoffs of handoffs
 -- rate: high_rate = high / assessed of sessions
 -- chart: bar share by device_handoff_method
+-- detail: device_handoff_method
 -- note: Shares are of the sessions that tell a method. All others are left out: where nobody changes devices there is none.
 -- note: A handoff is ordinary and makes a second session of its inquiry. A link by email or SMS can also be sent on to somebody else.
 

@@ -4,6 +4,7 @@
 -- rate: high_rate = high / assessed of sessions
 -- rate: vpn_rate = vpn / vpn_known of sessions
 -- chart: line high_rate by hour
+-- detail: hour = CAST(EXTRACT(HOUR FROM created_at) AS BIGINT)
 -- note: Hours are UTC: off_hours goes by the hour where the people are. An hour without a session has no row.
 -- note: A quiet hour has few sessions: compare the intervals, not the rates. One bad day in an hour looks like an hour that is bad each day.
 

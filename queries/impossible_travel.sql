@@ -4,6 +4,8 @@
 -- chart: bar km by id
 -- parameter: allowance_km = 100 (0..5000) kilometres that the places of two addresses may be wrong by
 -- parameter: max_kmh = 1000 (1..100000) kilometres an hour that can be travelled; what is faster is shown
+-- detail: id = device_id
+-- detail: id = inquiry_id
 -- then: impossible_travel
 -- note: A row is a hop between two sessions of one device or one inquiry that follow each other: km is the distance on the globe, kmh that less allowance_km over the time between. Without time between them there is no kmh, and any distance over allowance_km is too far.
 -- note: The places are those of the addresses: a carrier's gateway, an office's central exit or an error of the database looks like travel. Sessions that are known to come through a VPN, a proxy or Tor and those that were handed over from another device are left out; where these signals are not known, they are not.

@@ -4,6 +4,7 @@
 -- split: ip_address
 -- chart: bar inquiries by ip_address
 -- parameter: min_inquiries = 2 (1..1000000) addresses with fewer inquiries are left out
+-- detail: ip_address
 -- note: Offices, mobile carriers and VPN exits put many people behind one address: sharing one is no proof of anything.
 -- note: Sessions whose address is not known are left out. Devices are those with an id: 0 means that none was given.
 -- note: first_seen and last_seen lie within the range; the address may have been seen before.

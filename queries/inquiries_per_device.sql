@@ -4,6 +4,7 @@
 -- split: device_id
 -- chart: bar inquiries by device_id
 -- parameter: min_inquiries = 2 (1..1000000) devices with fewer inquiries are left out
+-- detail: device_id
 -- note: A family, a shop or a tester may share a device; one person may also repeat an inquiry. Look before you judge.
 -- note: Sessions without a device id are left out: signal_coverage tells how many those are.
 -- note: Addresses and countries are those that are known. A phone changes its address often, a VPN its country.

@@ -6,6 +6,8 @@
 -- rate: datacenter_rate = datacenter / datacenter_known of sessions
 -- chart: bar high_rate by network_organization
 -- parameter: min_sessions = 30 (1..1000000) networks with fewer assessed sessions are marked and ranked last
+-- detail: ip_isp
+-- detail: network_organization
 -- note: A network is a provider and the organisation that it serves, by their names. One company may have several: such rows belong together.
 -- note: A large provider has many high-threat sessions because it has many sessions: look at the rate.
 -- note: The network is that of the IP address: behind a VPN or a proxy it is the exit's, not the person's.

@@ -5,6 +5,7 @@
 -- chart: bar sessions by country_code
 -- before: 28d
 -- parameter: rare_below = 10 (1..1000000) countries with so many sessions before the range or more are left out
+-- detail: country_code
 -- note: New is what none of the 28 days before the range has; rare, what they have less often than rare_below. Other countries are left out.
 -- note: Where the lake lacks some of these days, what the others do not have is perhaps new; where it lacks them all, nothing is known.
 -- note: first_seen is of the range and these days. The country is that of the IP address: a new one may be a new market, or a VPN's exit.

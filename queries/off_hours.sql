@@ -6,6 +6,7 @@
 -- parameter: night_from = 0 (0..23) the first hour of the night, local
 -- parameter: night_until = 5 (0..23) the last hour of the night, included
 -- parameter: min_sessions = 30 (1..1000000) countries with fewer sessions of a known hour are marked and ranked last
+-- detail: country_code
 -- note: The night goes from 0 to 6 o'clock, unless night_from and night_until say otherwise. Sessions of no known longitude are unknown, not day.
 -- note: The hour is the sun's, one from UTC for each 15 degrees of the address's longitude: clocks differ from it by an hour or two.
 -- note: Behind a VPN or a proxy the night is the exit's, not the person's. And people do sit up late: compare countries with their neighbours.

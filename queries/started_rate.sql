@@ -3,6 +3,7 @@
 -- key: device_type
 -- rate: started_rate = started / sessions of sessions
 -- chart: bar started_rate by device_type
+-- detail: device_type
 -- note: The rate is of all sessions. One that is open and not started yet counts as not started, though it still may be: sessions less started less expired_unstarted are such.
 -- note: A device is only known once somebody opens the session: those that nobody opened are in the row of the unknown, and the rates of the others are as much higher.
 -- note: Persona gives the time of the start since January 2024; of older sessions it is not known.

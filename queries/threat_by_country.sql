@@ -4,6 +4,7 @@
 -- rate: high_rate = high / assessed of sessions
 -- chart: bar high_rate by country_code
 -- parameter: min_sessions = 30 (1..1000000) countries with fewer assessed sessions are marked and ranked last
+-- detail: country_code
 -- note: The country is that of the IP address: behind a VPN or a proxy it is the exit's, not the person's.
 -- note: Persona does not publish how it sets the threat level; it is a reason to look, not a verdict.
 

@@ -2,6 +2,7 @@
 -- question: How long does it take until sessions are started?
 -- key: device_type
 -- chart: bar median_seconds by device_type
+-- detail: device_type
 -- then: time_to_start
 -- note: Half of the started sessions were started within median_seconds after they were created, 95 % within p95_seconds: both are seconds of a session itself (nearest rank), of an even number the lower of the two in the middle.
 -- note: Sessions that were not started have no such time: where many are not (started_rate), the figures are those of the willing.

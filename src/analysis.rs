@@ -13,6 +13,7 @@ use jiff::civil::Date;
 pub mod bind;
 pub mod catalogue;
 pub mod compare;
+pub mod detail;
 pub mod header;
 pub mod local;
 pub(crate) mod near;
@@ -31,13 +32,15 @@ use rate::RateError;
 use rows::Rows;
 pub use scope::{Before, DayFile, Scope};
 use steps::StepError;
-use table::Table;
+use table::{Column, Table};
 
 /// What an engine would do for a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The columns of the day files that it would read, in the files' order.
     pub columns: Vec<String>,
+    /// The columns of the answer, in order.
+    pub result: Vec<Column>,
 }
 
 /// Something that runs SQL over a table `sessions`: the days of a range and, for a query that looks back, so many days
@@ -176,7 +179,7 @@ pub enum AnalysisError {
         #[source]
         source: RateError,
     },
-    /// Its key or chart.
+    /// Its key, chart or detail.
     #[error("the report `{report}` names the {role} column `{column}`, which the result does not have")]
     Column {
         /// The report.
@@ -299,8 +302,11 @@ pub fn answer(
     rate::append(&mut table, &query.header.rates)
         .map_err(|source| AnalysisError::Rate { report: report(), source })?;
     let key = query.header.key.iter().map(|column| ("key", column));
+    let details = query.header.details.iter().map(|detail| ("detail", &detail.column));
     let chart = query.header.chart.iter().flat_map(|chart| [("chart", &chart.value), ("chart", &chart.by)]);
-    if let Some((role, column)) = key.chain(chart).find(|(_, column)| table.position(column).is_none()) {
+    if let Some((role, column)) =
+        key.chain(chart).chain(details).find(|(_, column)| table.position(column).is_none())
+    {
         return Err(AnalysisError::Column { report: report(), role, column: column.clone() });
     }
     Ok(Answer { parameters, query: query.clone(), table, missing_before, compared: None })

@@ -13,6 +13,7 @@ use crate::analysis::{Answer, Scope};
 
 pub mod changes;
 pub mod chart;
+pub mod command;
 pub mod csv;
 pub mod explanation;
 pub mod headline;
@@ -43,6 +44,8 @@ pub struct Page<'a> {
     pub answers: &'a [Answer],
     /// What came of the thresholds on them.
     pub verdicts: &'a [Verdict],
+    /// The flags by which the command line reads the same lake and catalogue, one word each.
+    pub sources: &'a [String],
 }
 
 /// A format.

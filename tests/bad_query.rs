@@ -84,6 +84,27 @@ fn a_parameter_that_is_none_or_out_of_range_is_refused() {
 }
 
 #[test]
+fn a_row_that_no_report_has_is_refused_with_the_columns_that_name_one() {
+    let home = Home::new();
+    for (asked, detail, words) in [
+        ("device_mix", "--detail device_type=desktop", ["`device_mix`", "device_type and its os_name"]),
+        ("device_mix", "--detail device_type --detail country_code=US", ["`device_mix`", "its os_name"]),
+        (
+            "threat_by_country",
+            "--detail country_code=US --detail country_code",
+            ["`threat_by_country`", "country_code"],
+        ),
+        ("threat_by_country", "--detail =US", ["--detail", "COLUMN=VALUE"]),
+        ("network_risk", "--detail vpn=3", ["`network_risk`", "no list of sessions"]),
+        ("daily_trend", "--detail created_date=today", ["`today`", "dates such as 2026-11-20"]),
+        ("threat_by_country", "--detail country_code=US --param min_sessions=0", ["min_sessions", "`0`"]),
+    ] {
+        query(&home, asked).args(detail).is_refused(2, &words);
+    }
+    query(&home, "SELECT 1").args("--detail country_code=US").is_refused(2, &["no list of sessions"]);
+}
+
+#[test]
 fn a_name_that_is_nearly_a_reports_is_answered_with_that() {
     let home = Home::new();
     query(&home, "network_risks").is_refused(2, &["`network_risks`", "did you mean `network_risk`?"]);
@@ -111,6 +132,12 @@ fn a_folder_of_queries_that_is_none_or_broken_is_refused_by_file_and_line() {
         ("x.sql", format!("{HEADER}\nSELECT 1; SELECT 2"), ["own/x.sql", "only one statement"]),
         ("x.sql", format!("{HEADER}\nDROP TABLE sessions"), ["own/x.sql", "SELECT"]),
         ("x.sql", format!("{HEADER}\nSELECT * FROM read_parquet('y')"), ["own/x.sql", "read_parquet"]),
+        ("x.sql", format!("{HEADER}-- detail: a = :b\n\nSELECT 1"), ["own/x.sql", "`:b`"]),
+        (
+            "x.sql",
+            format!("{HEADER}-- detail: a = 1; DROP TABLE b\n\nSELECT 1"),
+            ["own/x.sql", "one statement"],
+        ),
         ("Odd Hours.sql", format!("{HEADER}\nSELECT 1"), ["own/Odd Hours.sql", "another name"]),
         ("query.sql", format!("{HEADER}\nSELECT 1"), ["own/query.sql", "another name"]),
     ] {
@@ -129,6 +156,7 @@ fn a_query_of_ones_own_that_does_not_fit_its_rows_is_refused_by_name() {
     for (field, sql, words) in [
         ("rate: r = a / n of n", "SELECT COUNT(*) AS n FROM sessions", ["`x`", "the column `a`"]),
         ("key: nope", "SELECT COUNT(*) AS n FROM sessions", ["`x`", "key column `nope`"]),
+        ("detail: nope = os_name", "SELECT COUNT(*) AS n FROM sessions", ["`x`", "detail column `nope`"]),
         ("note: n", "SELECT nope FROM sessions", ["`x`", "nope"]),
         ("note: n", "SELECT FROM", ["`x`", "cannot be run"]),
         ("rate: r = m / n of n", "SELECT 1 AS n, 2 AS m FROM sessions", ["`x`", "counts 2 of 1"]),

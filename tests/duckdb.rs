@@ -10,9 +10,10 @@ use session_risk::analysis::catalogue::{Catalogue, Query};
 use session_risk::analysis::header::{Literal, Parameter};
 use session_risk::analysis::local::LocalEngine;
 use session_risk::analysis::table::{Table, Value};
-use session_risk::analysis::{DayFile, Engine, Scope};
+use session_risk::analysis::{DayFile, Engine, Scope, answer};
 use tempfile::TempDir;
 
+use crate::detail;
 use crate::small_lake::{self, SmallLake};
 
 /// Runs the bound query here and in DuckDB and compares names, order and every cell: integers, text, nulls, dates
@@ -150,6 +151,22 @@ fn queries_that_look_back_give_duckdbs_rows_where_days_before_are_missing() {
         scope.before.missing = missing.to_vec();
         for query in catalogue.queries().iter().filter(looking_back) {
             assert_same_as_duckdb(&scope, query, &Arguments::new());
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs python3 with duckdb"]
+fn every_list_of_a_rows_sessions_is_duckdbs() {
+    let lake = SmallLake::new(small_lake::odd_rows(6, 600));
+    for query in detail::with_details() {
+        let table = answer(&query, &lake.scope(), &Arguments::new(), &LocalEngine::new(&lake.scope()));
+        let table = table.unwrap().table;
+        let is_null = |row: &usize| table.value(*row, &query.header.details[0].column).is_null();
+        let null = (0..table.rows.len()).find(is_null);
+        for row in [Some(0), Some(table.rows.len() - 1), null].into_iter().flatten() {
+            let list = detail::of_row(&query, &table, row);
+            assert_same_as_duckdb(&lake.scope(), &list, &Arguments::new());
         }
     }
 }

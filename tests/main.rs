@@ -13,6 +13,7 @@ mod budget;
 mod comparison;
 mod data_samples;
 mod decode;
+mod detail;
 mod duckdb;
 mod enumerated;
 mod export;

@@ -192,6 +192,7 @@ fn the_list_needs_no_lake_and_tells_each_parameter() {
             "max": 1_000_000,
             "text": "countries with fewer assessed sessions are marked and ranked last",
         }],
+        "detail": ["country_code"],
     });
     assert_eq!(reports[1], expected);
     insta::assert_snapshot!(home.command("report --list threat_by_country started_rate").succeeds().stdout, @r"
@@ -199,9 +200,11 @@ fn the_list_needs_no_lake_and_tells_each_parameter() {
       Which countries send the most high-threat sessions?
         --param min_sessions=30 (1 to 1000000): countries with fewer assessed
         sessions are marked and ranked last
+        query threat_by_country --detail country_code=…: the sessions behind a row
 
     started_rate · Started rate
       How many sessions are started, and how many expire without that?
+        query started_rate --detail device_type=…: the sessions behind a row
     ");
     assert_eq!(LakeFiles::new(home.path("")).files().len(), 0);
 }

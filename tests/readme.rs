@@ -264,10 +264,10 @@ async fn the_reports_are_the_first_that_the_demo_gives() {
         let folder = TempDir::new().unwrap();
         stdout_of(
             program(&folder)
-                .args(["fetch", "--lake", "lake", "--max-rate", "60000", "--base-url", &url])
+                .args(["fetch", "--lake", "demo-lake", "--max-rate", "60000", "--base-url", &url])
                 .env("PERSONA_API_KEY", key),
         );
-        stdout_of(program(&folder).args(["report", "--lake", "lake"]))
+        stdout_of(program(&folder).args(["report", "--lake", "demo-lake"]))
     })
     .await
     .unwrap();

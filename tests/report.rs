@@ -27,6 +27,7 @@ pub(crate) fn options(names: &[&str], format: Format, width: usize) -> ReportOpt
         output: None,
         terminal: Terminal { width, ..Terminal::default() },
         generated_at: "2026-11-23T06:00:00.5Z".parse().unwrap(),
+        sources: vec!["--lake".into(), "sessions-lake".into()],
     }
 }
 
@@ -302,7 +303,7 @@ mod flags {
         let words = std::iter::once("report").chain(flags.split_whitespace());
         let command = Command::try_parse_from(words).map_err(|error| error.to_string())?;
         let now = "2026-11-23T06:00:00Z".parse().unwrap();
-        command.report.into_options(Terminal::default(), now).map_err(|error| chain(&error))
+        command.report.into_options("lake", Terminal::default(), now).map_err(|error| chain(&error))
     }
 
     #[test]

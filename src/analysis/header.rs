@@ -11,6 +11,7 @@
 //! -- rate: NAME = numerator / denominator of total       repeatable; three columns of counts
 //! -- chart: bar VALUE by COLUMN                          bar or line
 //! -- parameter: NAME = DEFAULT (MIN..MAX) text           repeatable; 'text' in quotes has no range
+//! -- detail: COLUMN, or COLUMN = EXPRESSION              repeatable; the sessions that equal a row's are its
 //! -- note: how the figures mislead                       repeatable
 //! -- before: 28d                                         days read before the range: rows without `in_range`
 //! -- split: device_id                                    each row comes from the sessions of one value of it
@@ -43,6 +44,8 @@ pub struct Header {
     pub chart: Option<Chart>,
     /// What can be set, in order.
     pub parameters: Vec<Parameter>,
+    /// By what a row's sessions are found, all of it together; none where they are not.
+    pub details: Vec<Detail>,
     /// How the figures mislead, a sentence each.
     pub notes: Vec<String>,
     /// How many days before the range the query reads.
@@ -65,6 +68,15 @@ pub struct Rate {
     pub denominator: String,
     /// The column that counts all.
     pub total: String,
+}
+
+/// What a row of the result has in common with each of its sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// The column of the result.
+    pub column: String,
+    /// What is equal to it, in SQL over the table `sessions`; null is equal to null, and one of several is enough.
+    pub expressions: Vec<String>,
 }
 
 /// What a chart draws.
@@ -172,8 +184,8 @@ pub enum Problem {
     NoQuery,
 }
 
-const FIELDS: [&str; 10] =
-    ["title", "question", "key", "rate", "chart", "parameter", "note", "before", "split", "then"];
+const FIELDS: [&str; 11] =
+    ["title", "question", "key", "rate", "chart", "parameter", "detail", "note", "before", "split", "then"];
 
 impl Header {
     /// How many days before the range the query reads; 0 if none.

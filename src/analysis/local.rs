@@ -76,6 +76,16 @@ impl LocalEngine {
         Self { share_bytes: bytes, ..self }
     }
 
+    /// An engine over no day file: what it is for is planning.
+    pub fn without_files() -> Self {
+        Self {
+            files: Vec::new(),
+            range: DayRange::ending(jiff::civil::date(2000, 1, 1), 1),
+            before: Vec::new(),
+            share_bytes: SHARE_BYTES,
+        }
+    }
+
     fn reading(&self, before: u32) -> Reading {
         let Some(stretch) = self.range.before(before) else {
             return Reading { files: self.files.clone(), since: None, values: None };
@@ -102,8 +112,10 @@ impl Engine for LocalEngine {
     fn plan(&self, sql: &str, before: u32) -> Result<Plan, EngineError> {
         checked(sql)?;
         let reading = self.reading(before);
-        let columns = guarded(|| columns_read(&reading, sql))?;
-        Ok(Plan { columns: columns.map_err(refused)? })
+        let schema = || planned(&reading, sql)?.collect_schema();
+        let planned = guarded(|| Ok((columns_read(&reading, sql)?, schema()?)))?;
+        let (columns, schema) = planned.map_err(refused)?;
+        Ok(Plan { columns, result: convert::columns(&schema)? })
     }
 }
 

@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::analysis::bind::{self, Arguments, BindError};
 use crate::analysis::catalogue::{Catalogue, FolderError, Query, UnknownReport};
+use crate::analysis::detail::DetailError;
 use crate::analysis::header::HeaderError;
 use crate::analysis::steps::{self, UnknownStep};
 
@@ -48,6 +49,9 @@ pub enum AskError {
     /// SQL that is not one SELECT, or would do more than read.
     #[error("the query cannot be run")]
     Sql(#[source] BindError),
+    /// A row whose sessions cannot be listed.
+    #[error(transparent)]
+    Detail(#[from] DetailError),
     /// A value that does not fit a parameter.
     #[error("the report `{report}` cannot be given this parameter")]
     Value {

@@ -49,7 +49,7 @@ pub(super) fn run(
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
     let DemoArgs { lake: location, report: report_args } = args;
-    let (options, days) = report_args.into_options(terminal(), Timestamp::now())?;
+    let (options, days) = report_args.into_options(&location, terminal(), Timestamp::now())?;
     options.prepare()?;
     if location.contains("://") {
         return Err(Usage("the demo fills a folder; name one with --lake".to_owned()).into());

@@ -119,6 +119,8 @@ pub struct ReportOptions {
     pub terminal: Terminal,
     /// The moment that the page bears.
     pub generated_at: Timestamp,
+    /// The flags that name the lake and the queries, for commands that a page tells.
+    pub sources: Vec<String>,
 }
 
 /// A report that was not given.
@@ -187,12 +189,13 @@ impl ReportArgs {
     /// [`ReportError::Ask`], [`ReportError::Backwards`], or [`ReportError::Threshold`] for one on no report of these.
     pub fn into_options(
         self,
+        lake: &str,
         terminal: Terminal,
         generated_at: Timestamp,
     ) -> Result<(ReportOptions, Days), ReportError> {
         let catalogue = self.page.catalogue.catalogue()?;
         let queries = catalogue.select(&self.names).map_err(AskError::from)?;
-        let (mut options, days) = self.page.into_options(queries, terminal, generated_at)?;
+        let (mut options, days) = self.page.into_options(queries, lake, terminal, generated_at)?;
         options.compare = self.compare;
         options.thresholds = self.thresholds.thresholds();
         thresholds::check_reports(&options, &catalogue)?;
@@ -208,9 +211,11 @@ impl PageArgs {
     pub fn into_options(
         self,
         queries: Vec<Query>,
+        lake: &str,
         terminal: Terminal,
         generated_at: Timestamp,
     ) -> Result<(ReportOptions, Days), ReportError> {
+        let sources = self.sources(lake);
         let Self { catalogue, last, since, until, include_today, format, output } = self;
         let arguments = catalogue.arguments(&queries)?;
         let days = match (since, until) {
@@ -220,9 +225,27 @@ impl PageArgs {
             (None, None) => Days::Last { days: last, include_today },
         };
         let (compare, thresholds) = (None, Vec::new());
-        let options =
-            ReportOptions { queries, arguments, compare, thresholds, format, output, terminal, generated_at };
+        let options = ReportOptions {
+            queries,
+            arguments,
+            compare,
+            thresholds,
+            format,
+            output,
+            terminal,
+            generated_at,
+            sources,
+        };
         Ok((options, days))
+    }
+
+    /// The flags by which another command reads the same lake and catalogue.
+    fn sources(&self, lake: &str) -> Vec<String> {
+        let mut flags = vec!["--lake".to_owned(), lake.to_owned()];
+        if let Some(folder) = &self.catalogue.queries {
+            flags.extend(["--queries".to_owned(), folder.display().to_string()]);
+        }
+        flags
     }
 }
 
@@ -281,8 +304,14 @@ pub fn render(
     let ask = |query| ask(options, query, scope, earlier);
     let answers = options.queries.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
     let verdicts = thresholds::verdicts(&options.thresholds, &answers);
-    let page =
-        Page { generated_at: options.generated_at, scope, earlier, answers: &answers, verdicts: &verdicts };
+    let page = Page {
+        generated_at: options.generated_at,
+        scope,
+        earlier,
+        answers: &answers,
+        verdicts: &verdicts,
+        sources: &options.sources,
+    };
     let Some(folder) = &options.output else {
         sent(renderer(options.format, options.terminal).render(&page, out))?;
         return Ok(verdicts);

@@ -50,7 +50,7 @@ pub(super) fn run(
 ) -> anyhow::Result<Exit> {
     let RunArgs { lake, api, walk, report: report_args, privacy, scheduler } = args;
     let location = lake.location()?;
-    let (options, days) = report_args.into_options(terminal(), Timestamp::now())?;
+    let (options, days) = report_args.into_options(location, terminal(), Timestamp::now())?;
     options.prepare()?;
     let asked = walk.asked(Range::default(), false);
     let privacy = privacy.privacy()?;

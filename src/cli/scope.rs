@@ -58,12 +58,13 @@ pub(super) fn run(
     if list_only {
         return list(&args, stdout);
     }
-    let (options, days) = args.into_options(terminal(), Timestamp::now())?;
+    let location = lake.location()?;
+    let (options, days) = args.into_options(location, terminal(), Timestamp::now())?;
     if explain_only {
-        return explain(&Lake::open(lake.location()?, runtime)?, &options, days, stdout);
+        return explain(&Lake::open(location, runtime)?, &options, days, stdout);
     }
     options.prepare()?;
-    let lake = Lake::open(lake.location()?, runtime)?;
+    let lake = Lake::open(location, runtime)?;
     Ok(report(&lake, &options, days, console, stdout)?.exit)
 }
 

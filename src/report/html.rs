@@ -102,7 +102,7 @@ fn document(page: &Page<'_>, reports: &[Shown<'_>], rows: usize) -> Markup {
                 main #figures {
                     (changed(page))
                     (tiles::tiles(reports))
-                    @for report in reports { (section::section(report, rows)) }
+                    @for report in reports { (section::section(page, report, rows)) }
                 }
                 footer { p { "Made by session-risk. Figures for programs: " code { "--format json" } "." } }
             }

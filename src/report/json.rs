@@ -14,7 +14,7 @@ use crate::analysis::{Answer, Scope};
 use crate::range::DayRange;
 
 use super::verdicts::Told;
-use super::{Page, Renderer, text, words};
+use super::{Page, Renderer, command, text, words};
 
 /// The version that stands in every document.
 pub const VERSION: u32 = 1;
@@ -103,7 +103,17 @@ struct Report<'a> {
     title: &'a str,
     columns: Vec<ColumnName<'a>>,
     rows: Vec<Row<'a>>,
+    detail: Option<Detail<'a>>,
     notes: Vec<String>,
+}
+
+/// How the sessions behind a row are listed: the command's words, then for each of the columns the flag and
+/// `COLUMN=VALUE`, or the column alone where the row's value is null.
+#[derive(Serialize)]
+struct Detail<'a> {
+    command: Vec<String>,
+    flag: &'static str,
+    columns: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -175,11 +185,18 @@ fn report<'a>(page: &Page<'a>, answer: &'a Answer) -> Report<'a> {
     let earlier = page.earlier.and_then(words::earlier_incomplete);
     let notes = page.scope.notes.iter().cloned().chain(earlier).chain(words::incomplete_before(answer));
     let notes = notes.chain(words::comparison(answer)).chain(answer.query.header.notes.iter().cloned());
+    let details = &answer.query.header.details;
+    let detail = command::words(page, answer).map(|command| Detail {
+        command,
+        flag: command::FLAG,
+        columns: details.iter().map(|detail| detail.column.as_str()).collect(),
+    });
     Report {
         name: &answer.query.name,
         title: &answer.query.header.title,
         columns: columns.iter().map(name).collect(),
         rows: answer.table.rows.iter().map(|values| Row { columns, values }).collect(),
+        detail,
         notes: incomplete.chain(notes).collect(),
     }
 }

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::analysis::catalogue::Query;
 use crate::analysis::header::{Literal, Parameter};
 
-use super::{json, text};
+use super::{command, json, text};
 
 /// Writes the list for people: a block a report, in lines of at most that width.
 ///
@@ -26,6 +26,12 @@ pub fn write_text(queries: &[Query], width: usize, out: &mut dyn Write) -> io::R
         indented(&text::visible(&query.header.question), 2, width, out)?;
         for parameter in &query.header.parameters {
             indented(&text::visible(&described(parameter)), 4, width, out)?;
+        }
+        if !query.header.details.is_empty() {
+            let row =
+                query.header.details.iter().map(|detail| format!("{} {}=…", command::FLAG, detail.column));
+            let row = row.collect::<Vec<_>>().join(" ");
+            indented(&format!("query {} {row}: the sessions behind a row", query.name), 4, width, out)?;
         }
         if let Some(file) = &query.file {
             indented(&text::visible(&format!("from {}", file.display())), 4, width, out)?;
@@ -60,6 +66,7 @@ pub fn write_json(queries: &[Query], out: &mut dyn Write) -> io::Result<()> {
         question: &query.header.question,
         file: query.file.as_ref().map(|file| file.display().to_string()),
         parameters: query.header.parameters.iter().map(Setting::of).collect(),
+        detail: query.header.details.iter().map(|detail| detail.column.as_str()).collect(),
     });
     json::write(&List { version: json::VERSION, reports: reports.collect() }, out)
 }
@@ -78,6 +85,8 @@ struct Entry<'a> {
     /// Null for what is built in.
     file: Option<String>,
     parameters: Vec<Setting<'a>>,
+    /// The columns that name a row whose sessions can be listed.
+    detail: Vec<&'a str>,
 }
 
 #[derive(Serialize)]

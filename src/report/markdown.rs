@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use crate::analysis::Answer;
 
 use super::layout::{Cell, Layout, Role, shown_rows};
-use super::{MOST_ROWS, Page, Renderer, changes, text, verdicts, words};
+use super::{MOST_ROWS, Page, Renderer, changes, command, text, verdicts, words};
 
 /// The longest text of a cell; a table of longer ones cannot be read.
 const LONGEST: usize = 100;
@@ -54,14 +54,14 @@ impl Renderer for Markdown {
             }
         }
         for answer in page.answers {
-            Self { rows: shown_rows(answer, self.rows) }.answer(answer, out)?;
+            Self { rows: shown_rows(answer, self.rows) }.answer(page, answer, out)?;
         }
         Ok(())
     }
 }
 
 impl Markdown {
-    fn answer(&self, answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
+    fn answer(&self, page: &Page<'_>, answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
         let header = &answer.query.header;
         let layout = Layout::new(answer);
         writeln!(out, "\n## {}\n\n{}", harmless(&header.title), harmless(&header.question))?;
@@ -88,6 +88,10 @@ impl Markdown {
         }
         for note in &notes {
             writeln!(out, "- {}", harmless(note))?;
+        }
+        if let Some(command) = command::of_row(page, answer, 0) {
+            // No line of it begins with the marks that would end the block.
+            writeln!(out, "\n{}\n\n```sh\n{}\n```", words::FIRST_ROW, command.join(" "))?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use crate::analysis::Answer;
 
 use super::layout::{Layout, shown_rows};
-use super::{MOST_ROWS, Page, Renderer, changes, text, verdicts, words};
+use super::{MOST_ROWS, Page, Renderer, changes, command, text, verdicts, words};
 
 mod grid;
 
@@ -57,7 +57,7 @@ impl Renderer for Terminal {
         wide.changes(page, out)?;
         for answer in page.answers {
             writeln!(out)?;
-            Self { rows: shown_rows(answer, self.rows), ..wide }.answer(answer, out)?;
+            Self { rows: shown_rows(answer, self.rows), ..wide }.answer(page, answer, out)?;
         }
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Terminal {
         Ok(())
     }
 
-    fn answer(&self, answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
+    fn answer(&self, page: &Page<'_>, answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
         let header = &answer.query.header;
         let title = text::visible(&header.title);
         let gap = self.rule().saturating_sub(text::width(&title) + text::width(&answer.query.name));
@@ -126,7 +126,8 @@ impl Terminal {
             writeln!(out)?;
             left_out
         };
-        self.footer(answer, &layout, &left_out, out)
+        self.footer(answer, &layout, &left_out, out)?;
+        self.command(page, answer, out)
     }
 
     /// What a reader needs to read the table rightly.
@@ -163,6 +164,16 @@ impl Terminal {
             self.prose(out, Some(Ink::Dim), "", &text::visible(note))?;
         }
         Ok(())
+    }
+
+    /// How the sessions behind a row are listed.
+    fn command(&self, page: &Page<'_>, answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
+        let Some(words) = command::of_row(page, answer, 0) else { return Ok(()) };
+        let Some(lines) = command::lines(&words, self.width) else {
+            return self.prose(out, Some(Ink::Dim), "", words::LONG_COMMAND);
+        };
+        self.prose(out, Some(Ink::Dim), "", words::FIRST_ROW)?;
+        lines.iter().try_for_each(|line| writeln!(out, "{line}"))
     }
 
     fn rule(&self) -> usize {

@@ -117,6 +117,12 @@ pub fn cut(shown: usize, all: usize) -> Option<String> {
     (shown < all).then(|| format!("{shown} of {} rows; --format json has them all.", text::count(all as i64)))
 }
 
+/// What stands before the command that lists the sessions behind the first row.
+pub const FIRST_ROW: &str = "The sessions behind the first row:";
+/// What stands in its place where a line cannot hold it.
+pub const LONG_COMMAND: &str =
+    "The command for the sessions behind a row is too long for this width; --format json has it.";
+
 /// What the mark of small rows means, if one of the rows that are shown bears it.
 pub fn small(answer: &Answer, layout: &Layout, shown: usize) -> Option<String> {
     let parameter = answer.query.header.parameter(MIN_SESSIONS)?;

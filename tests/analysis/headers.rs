@@ -21,6 +21,8 @@ fn a_full_header_is_read() {
          -- rate: high_rate = high / assessed of sessions\n-- rate: low_rate=low/assessed of sessions\n\
          -- chart: line high_rate by country_code\n-- parameter: least = 30 (1..1000) what (it) does\n\
          -- parameter: bound = 0.5 (0..1) a share\n-- parameter: level = 'high' which level\n\
+         -- detail: country_code\n-- detail: hour = EXTRACT(HOUR FROM created_at)\n\
+         -- detail: country_code = gps_country_code\n\
          -- note: one: thing\n-- note: another\n-- before: 28d\n-- split: device_id\n\
          -- then: time_to_start\n\n-- a free comment\nSELECT 1\n",
     )
@@ -34,6 +36,13 @@ fn a_full_header_is_read() {
     assert_eq!(header.parameters[0].text, "what (it) does");
     assert_eq!(header.parameters[1].range, Some((Literal::Number(0.0), Literal::Number(1.0))));
     assert_eq!(header.parameters[2].default, Literal::Text("high".into()));
+    let details: Vec<(&str, &[String])> =
+        header.details.iter().map(|detail| (detail.column.as_str(), &detail.expressions[..])).collect();
+    let expected: [(&str, &[String]); 2] = [
+        ("country_code", &["country_code".to_owned(), "gps_country_code".to_owned()]),
+        ("hour", &["EXTRACT(HOUR FROM created_at)".to_owned()]),
+    ];
+    assert_eq!(details, expected);
     assert_eq!(header.notes, ["one: thing", "another"]);
     assert_eq!(header.before, Some(28));
     assert_eq!(header.split.as_deref(), Some("device_id"));
@@ -95,6 +104,8 @@ fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
         ("+-- parameter: since = 3 (1..4) taken\n", "line 3: `parameter` has the form"),
         ("+-- parameter: missing_before = 3 (1..4) taken\n", "line 3: `parameter` has the form"),
         ("+-- parameter: p = 5 (1..4) five\n", "line 3: the default of `p` lies outside its range"),
+        ("+-- detail: a b\n", "line 3: `detail` has the form `-- detail: COLUMN, or COLUMN = EXPRESSION`"),
+        ("+-- detail: a =\n", "line 3: `detail` has the form"),
         ("+-- before: 4 weeks\n", "line 3: `before` has the form `-- before: 28d`"),
         ("+-- before: 0d\n", "line 3: `before` has the form"),
         ("+-- split: device_id, os_name\n", "line 3: `split` has the form `-- split: COLUMN`"),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::{AD_HOC, Catalogue, Query};
 use crate::analysis::bind::{self, Arguments, BindError};
+use crate::analysis::detail;
 use crate::analysis::header::HeaderError;
 use crate::range::DayRange;
 
@@ -109,5 +110,6 @@ fn check(query: &Query) -> Result<(), BindError> {
     bind::one_select(&query.sql)?;
     // Any range will do: only the placeholders are looked at.
     let any = DayRange::ending(jiff::civil::date(2000, 1, 1), 1);
-    bind::bind(&query.sql, &query.header, any, 0, &Arguments::new()).map(drop)
+    bind::bind(&query.sql, &query.header, any, 0, &Arguments::new())?;
+    detail::probe(&query.header).map(drop)
 }

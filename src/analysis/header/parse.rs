@@ -6,12 +6,13 @@ use std::str::FromStr;
 
 use crate::analysis::steps::{self, Step};
 
-use super::{Chart, ChartKind, FIELDS, Header, HeaderError, Literal, Parameter, Problem, Rate};
+use super::{Chart, ChartKind, Detail, FIELDS, Header, HeaderError, Literal, Parameter, Problem, Rate};
 
 const RATE: Problem = Problem::Form { field: "rate", form: "rate: NAME = numerator / denominator of total" };
 const CHART: Problem = Problem::Form { field: "chart", form: "chart: bar VALUE by COLUMN" };
 const PARAMETER: Problem =
     Problem::Form { field: "parameter", form: "parameter: NAME = DEFAULT (MIN..MAX) text" };
+const DETAIL: Problem = Problem::Form { field: "detail", form: "detail: COLUMN, or COLUMN = EXPRESSION" };
 
 /// The placeholders that are no parameters.
 const RESERVED: [&str; 3] = ["since", "until", "missing_before"];
@@ -59,6 +60,7 @@ struct Draft {
     rates: Vec<Rate>,
     chart: Option<Chart>,
     parameters: Vec<Parameter>,
+    details: Vec<Detail>,
     notes: Vec<String>,
     before: Option<u32>,
     split: Option<String>,
@@ -103,6 +105,14 @@ impl Draft {
                 }
                 push_named(&mut self.parameters, parameter, |parameter| &parameter.name)
             }
+            "detail" => {
+                let (column, expression) = detail(value).ok_or(DETAIL)?;
+                match self.details.iter_mut().find(|detail| detail.column == column) {
+                    Some(detail) => detail.expressions.push(expression),
+                    None => self.details.push(Detail { column, expressions: vec![expression] }),
+                }
+                Ok(())
+            }
             other => Err(Problem::UnknownField(other.to_owned())),
         }
     }
@@ -115,6 +125,7 @@ impl Draft {
             rates: self.rates,
             chart: self.chart,
             parameters: self.parameters,
+            details: self.details,
             notes: self.notes,
             before: self.before,
             split: self.split,
@@ -170,6 +181,11 @@ fn rate(value: &str) -> Option<Rate> {
         denominator: name(denominator)?,
         total: name(total)?,
     })
+}
+
+fn detail(value: &str) -> Option<(String, String)> {
+    let (column, expression) = value.split_once('=').unwrap_or((value, value));
+    Some((name(column)?, expression.trim().to_owned())).filter(|(_, expression)| !expression.is_empty())
 }
 
 fn chart(value: &str) -> Option<Chart> {

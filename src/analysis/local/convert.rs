@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use polars::prelude::{AnyValue, DataFrame, DataType, TimeUnit};
+use polars::prelude::{AnyValue, DataFrame, DataType, Schema, TimeUnit};
 
 use crate::analysis::EngineError;
 use crate::analysis::table::{Column, Table, Type, Value};
@@ -16,17 +16,27 @@ pub(super) fn table(frame: &DataFrame) -> Result<Table, EngineError> {
     table.rows.resize_with(frame.height(), || Vec::with_capacity(frame.width()));
     for column in frame.columns() {
         let name = column.name().as_str();
-        let data_type = data_type(column.dtype()).ok_or_else(|| EngineError::Type {
-            column: name.to_owned(),
-            found: column.dtype().to_string(),
-        })?;
-        table.columns.push(Column::new(name, data_type));
+        table.columns.push(described(name, column.dtype())?);
         let series = column.as_materialized_series();
         for (row, found) in table.rows.iter_mut().zip(series.iter()) {
             row.push(value(&found).ok_or_else(|| EngineError::Range { column: name.to_owned() })?);
         }
     }
     Ok(table)
+}
+
+/// The columns of frames with that schema.
+///
+/// # Errors
+/// [`EngineError::Type`] for a column that a report cannot hold.
+pub(super) fn columns(schema: &Schema) -> Result<Vec<Column>, EngineError> {
+    schema.iter().map(|(name, found)| described(name, found)).collect()
+}
+
+fn described(name: &str, found: &DataType) -> Result<Column, EngineError> {
+    let data_type = data_type(found)
+        .ok_or_else(|| EngineError::Type { column: name.to_owned(), found: found.to_string() })?;
+    Ok(Column::new(name, data_type))
 }
 
 pub(super) fn data_type(found: &DataType) -> Option<Type> {

@@ -4,9 +4,10 @@ use maud::{Markup, html};
 
 use crate::analysis::Answer;
 use crate::report::chart::{Chart, draw};
-use crate::report::layout::shown_rows;
-use crate::report::{text, words};
+use crate::report::layout::{Role, Row, shown_rows};
+use crate::report::{Page, command, text, words};
 
+use super::table::LONGEST;
 use super::{Shown, table};
 
 /// How wide a chart is drawn for a desk, and for a hand. The style sheet shows one of the two.
@@ -16,7 +17,7 @@ const WIDTHS: [(&str, f64); 2] = [("wide", 800.0), ("narrow", 340.0)];
 const LONG: usize = 62;
 
 /// The report, with at most so many rows of a ranking.
-pub(super) fn section(report: &Shown<'_>, rows: usize) -> Markup {
+pub(super) fn section(page: &Page<'_>, report: &Shown<'_>, rows: usize) -> Markup {
     let Shown { answer, layout, id } = report;
     let header = &answer.query.header;
     let chart = Chart::new(answer);
@@ -45,6 +46,7 @@ pub(super) fn section(report: &Shown<'_>, rows: usize) -> Markup {
             } @else {
                 (figures(report, rows))
                 (notes(report, rows))
+                (commands(page, report, rows))
             }
             (definitions(answer))
             (query(answer))
@@ -92,6 +94,31 @@ fn notes(report: &Shown<'_>, rows: usize) -> Markup {
     html! {
         @if !notes.is_empty() {
             ul.notes { @for note in &notes { li { (text::visible(note)) } } }
+        }
+    }
+}
+
+/// The command for the sessions behind each row that is shown.
+fn commands(page: &Page<'_>, report: &Shown<'_>, rows: usize) -> Markup {
+    let Shown { answer, layout, .. } = report;
+    let key = |row: &Row| {
+        let keys = layout.columns.iter().zip(&row.cells).filter(|(column, _)| column.role == Role::Key);
+        keys.map(|(_, cell)| text::visible(&cell.text)).collect::<Vec<_>>().join(" · ")
+    };
+    let rows = layout.rows.iter().take(rows).enumerate();
+    let commands: Vec<(String, String)> =
+        rows.filter_map(|(at, row)| Some((key(row), command::of_row(page, answer, at)?.join(" ")))).collect();
+    html! {
+        @if !commands.is_empty() {
+            details.commands {
+                summary { "The sessions behind each row" }
+                dl {
+                    @for (key, command) in &commands {
+                        dt { (text::cut(key, LONGEST)) }
+                        dd { code { (command) } }
+                    }
+                }
+            }
         }
     }
 }

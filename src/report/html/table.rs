@@ -12,7 +12,7 @@ use crate::report::{text, words};
 use super::Shown;
 
 /// The longest text of a cell; JSON has the rest.
-const LONGEST: usize = 160;
+pub(super) const LONGEST: usize = 160;
 
 /// A table of more columns is printed across its paper.
 const MANY: usize = 9;
