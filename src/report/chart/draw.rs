@@ -149,7 +149,7 @@ fn base(plots: &[Plot], width: f64, height: f64, left: f64) -> Layout {
         .with_width(width)
         .with_height(height)
         // Half of the last tick's label stands beyond the axis.
-        .with_force_margins(left, 24.0)
+        .with_force_margins(left, 36.0)
         .with_force_margins_y(MARGINS.0, MARGINS.1)
         .with_tick_size(letters::SIZE)
         .with_clamp_axis()
