@@ -1,13 +1,15 @@
 """Times the export against its peers: whole processes, in turn, over one sandbox; ratios of each pair in one run.
 
-Needs python3 with requests and pyarrow. From the project's root, after `cargo build --release`:
+Needs python3 with the packages of `requirements.txt`. From the project's root, after `cargo build --release`:
 
     python3 benches/export.py --program target/release/session-risk
 
-Prints a line a run and then a table: median seconds, CPU seconds and peak memory of each, and the median ratio.
+Prints a line a run and then a table: median seconds, CPU seconds and peak memory of each, and the median ratio. The run
+of a pair that comes first does not count, unless it is the only one.
 """
 
 import argparse
+import importlib.metadata
 import os
 import pathlib
 import shutil
@@ -17,7 +19,15 @@ import sys
 import tempfile
 import time
 
+import figures
+
 PEERS = pathlib.Path(__file__).parent / "peers"
+# What the sandbox does, the script, its flags, and whether it takes minutes.
+PAIRS = {
+    "bare socket": ("5 ms a reply", "bare_socket.py", ["--latency", "5ms"], False),
+    "requests + pyarrow": ("no delay", "requests_pyarrow.py", [], False),
+    "dlt rest_api": ("no delay", "dlt_rest_api.py", [], True),
+}
 
 
 def measured(command, **options):
@@ -31,6 +41,10 @@ def measured(command, **options):
     if process.returncode != 0:
         sys.exit(f"{command} ended with {process.returncode}:\n{output}")
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.strip()
+
+
+def version(program):
+    return subprocess.run([program, "--version"], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
 
 
 def sandbox(program, sessions, *flags, days=90):
@@ -51,12 +65,13 @@ def export(program, url, key, folder):
 
 
 def pair(program, sessions, runs, name, peer, flags):
-    """Both in turn, `runs` times after one that does not count. Gives a row of the table."""
+    """Both in turn, `runs` times after one that does not count. Gives the counted runs, ours and theirs."""
     server, url, key = sandbox(program, sessions, *flags)
-    ours, theirs = [], []
+    counted = []
     try:
-        for run in range(runs + 1):
-            for results, is_peer in [(ours, False), (theirs, True)]:
+        for run in range(runs + 1 if runs > 1 else 1):
+            both = []
+            for is_peer in [False, True]:
                 folder = tempfile.mkdtemp()
                 try:
                     if is_peer:
@@ -66,16 +81,30 @@ def pair(program, sessions, runs, name, peer, flags):
                     seconds, cpu, memory, output = measured(command, **options)
                 finally:
                     shutil.rmtree(folder)
-                who = peer if is_peer else "session-risk"
-                print(f"{name}: {who}: {seconds:.2f} s, {cpu:.2f} CPU, {memory:.0f} MB: {output.splitlines()[-1]}")
-                if run > 0:
-                    results.append((seconds, cpu, memory))
+                who, last = peer if is_peer else "session-risk", output.splitlines()[-1]
+                print(f"{name}: {who}: {seconds:.2f} s, {cpu:.2f} CPU, {memory:.0f} MB: {last}", flush=True)
+                both.append({"seconds": seconds, "cpu": cpu, "memory": memory, "said": last})
+            if run > 0 or runs == 1:
+                counted.append(both)
     finally:
         server.kill()
         server.wait()
-    ratio = statistics.median(our[0] / their[0] for our, their in zip(ours, theirs))
-    medians = [[statistics.median(column) for column in zip(*results)] for results in (ours, theirs)]
-    return name, peer, medians, ratio
+    return counted
+
+
+def lines(name, peer, runs, sessions):
+    """The two lines of the table for a pair."""
+    for at, who in enumerate(["session-risk", peer]):
+        middle = lambda what: statistics.median(both[at][what] for both in runs)
+        ratio = lambda what: statistics.median(both[at][what] / both[0][what] for both in runs)
+        yield [
+            f"{name}: {who}",
+            f"{middle('seconds'):.2f} s",
+            f"{ratio('seconds'):.2f}",
+            f"{middle('cpu') * 1e6 / sessions:.1f} µs",
+            f"{ratio('cpu'):.2f}",
+            f"{middle('memory'):.0f} MB",
+        ]
 
 
 def main():
@@ -83,16 +112,27 @@ def main():
     arguments.add_argument("--program", required=True)
     arguments.add_argument("--sessions", type=int, default=200_000)
     arguments.add_argument("--runs", type=int, default=3)
+    arguments.add_argument("--peers", nargs="*", choices=PAIRS, default=list(PAIRS))
+    arguments.add_argument("--json", help="also write all figures into this file")
     options = arguments.parse_args()
-    common = (options.program, options.sessions, options.runs)
-    rows = [
-        pair(*common, "5 ms a reply", "bare_socket.py", ["--latency", "5ms"]),
-        pair(*common, "no delay", "requests_pyarrow.py", []),
-    ]
-    print(f"\n{options.sessions} sessions, medians of {options.runs} runs: seconds, CPU seconds, MB")
-    for name, peer, medians, ratio in rows:
-        ours, theirs = ("{:.2f} s {:.2f} CPU {:.0f} MB".format(*median) for median in medians)
-        print(f"{name:<14} session-risk {ours} | {peer} {theirs} | time {ratio:.2f}x of the peer's")
+
+    packages = [f"{name} {importlib.metadata.version(name)}" for name in ["requests", "pyarrow", "dlt"]]
+    rows, runs = [], {}
+    for peer in options.peers:
+        name, script, flags, is_slow = PAIRS[peer]
+        found = pair(options.program, options.sessions, 1 if is_slow else options.runs, name, script, flags)
+        rows += lines(name, peer, found, options.sessions)
+        runs[peer] = found
+    found = {
+        "title": "Export",
+        "says": f"`fetch` of {options.sessions:,} sessions from the sandbox on the same machine, no gzip, and peers that "
+        "follow the same cursors: medians of whole processes, and ratios to session-risk in the same run.",
+        "versions": [version(options.program), *packages, figures.machine()],
+        "head": ["", "time", "to ours", "CPU a session", "to ours", "memory"],
+        "rows": rows,
+        "runs": runs,
+    }
+    figures.tell(found, options.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Times every report over a large lake against DuckDB and polars for Python: the same SQL on the same files, two cores.
 
-Needs python3 with duckdb, polars and pyarrow. From the project's root, after `cargo build --release`:
+Needs python3 with the packages of `requirements.txt`. From the project's root, after `cargo build --release`:
 
     python3 benches/reports.py --program target/release/session-risk --json reports.json
 
@@ -15,13 +15,13 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
 
+import figures
 from export import PEERS, measured
 from lake import END, lake_of
 
@@ -87,13 +87,15 @@ def row(name, runs, peers):
     return line
 
 
-def table(rows, peers):
-    head = f"{'report':<26} {'session-risk':>16}"
-    print(head + "".join(f" | {peer:>16} {'ratio':>6}" for peer in peers))
-    for line in rows:
-        cells = lambda part: f"{part['seconds']:6.2f} s {part['memory']:5.0f} MB"
-        of_peer = lambda part: f" | {cells(part)} {part['ratio']:5.2f}x" if part else f" | {'refused':<23}"
-        print(f"{line['name']:<26} {cells(line['session-risk'])}" + "".join(of_peer(line[peer]) for peer in peers))
+def cells(line, peers):
+    """A line of the table."""
+    told = [line["name"]]
+    for who in ["session-risk", *peers]:
+        part = line[who]
+        told += [f"{part['seconds']:.2f} s", f"{part['memory']:.0f} MB"] if part else ["refused", ""]
+        if who != "session-risk":
+            told.append(f"{part['ratio']:.2f}" if part else "")
+    return told
 
 
 def main():
@@ -123,18 +125,21 @@ def main():
             versions |= {run[peer].pop("version") for peer in options.peers}
             runs.setdefault(name, []).append(run)
             seconds = lambda it: "refused" if it["seconds"] is None else f"{it['seconds']:.2f} s"
-            figures = ", ".join(f"{who} {seconds(it)} {it['memory']:.0f} MB" for who, it in run.items())
-            print(f"run {number + 1}, load {os.getloadavg()[0]:.1f}: {name}: {figures}", flush=True)
+            told = ", ".join(f"{who} {seconds(it)} {it['memory']:.0f} MB" for who, it in run.items())
+            print(f"run {number + 1}, load {os.getloadavg()[0]:.1f}: {name}: {told}", flush=True)
 
     rows = [row(name, of_one, options.peers) for name, of_one in runs.items()]
-    machine = f"{platform.processor() or platform.machine()}, {THREADS} of {os.cpu_count()} cores"
-    print(f"\n{options.sessions} sessions over {options.days} days; medians of {options.runs} runs; {machine}")
-    print(", ".join(sorted(versions)), f"Python {platform.python_version()}", sep=", ")
-    table(rows, options.peers)
-    if options.json:
-        figures = {"sessions": options.sessions, "days": options.days, "machine": machine}
-        figures |= {"versions": sorted(versions), "rows": rows, "runs": runs}
-        pathlib.Path(options.json).write_text(json.dumps(figures, indent=1) + "\n")
+    found = {
+        "title": "Reports",
+        "says": f"Each report over {options.sessions:,} sessions of {options.days} days, and all of them in one process: "
+        f"medians of {options.runs} runs, and of the runs' ratios of our time to a peer's. Ours is the whole process "
+        "with rates and JSON, the peers' without Python's start; of a report with a step they run the SQL only.",
+        "versions": [*sorted(versions), figures.machine(THREADS)],
+        "head": ["report", "time", "memory", *(word for peer in options.peers for word in (peer, "memory", "ratio"))],
+        "rows": [cells(line, options.peers) for line in rows],
+        "runs": runs,
+    }
+    figures.tell(found, options.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 -- title: Connection types
 -- question: Over which kinds of connection do sessions come, and how many of each are anonymised?
 -- key: ip_connection_type
+-- groups: few
 -- rate: share = sessions / total of total
 -- rate: anonymised_rate = anonymised / anonymised_known of sessions
 -- rate: high_rate = high / assessed of sessions

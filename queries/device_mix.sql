@@ -1,6 +1,7 @@
 -- title: Device mix
 -- question: Which kinds of device and operating system do sessions come from?
 -- key: device_type, os_name
+-- groups: few
 -- rate: share = sessions / total of total
 -- chart: bar share by os_name
 -- detail: device_type

@@ -1,6 +1,7 @@
 -- title: Handoff methods
 -- question: How do people change from one device to another?
 -- key: device_handoff_method
+-- groups: few
 -- rate: share = sessions / handoffs of handoffs
 -- rate: high_rate = high / assessed of sessions
 -- chart: bar share by device_handoff_method

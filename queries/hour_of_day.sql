@@ -1,6 +1,7 @@
 -- title: Hour of day
 -- question: At which hours do sessions come, and when are more of them from VPNs or high in threat?
 -- key: hour
+-- groups: few
 -- rate: high_rate = high / assessed of sessions
 -- rate: vpn_rate = vpn / vpn_known of sessions
 -- chart: line high_rate by hour

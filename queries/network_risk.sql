@@ -1,5 +1,6 @@
 -- title: Network risk
 -- question: How many sessions come through a VPN, a proxy, Tor or a data centre?
+-- groups: few
 -- rate: vpn_rate = vpn / vpn_known of sessions
 -- rate: tor_rate = tor / tor_known of sessions
 -- rate: proxy_rate = proxy / proxy_known of sessions

@@ -4,6 +4,7 @@
 -- rate: high_rate = high / assessed of sessions
 -- chart: bar sessions by country_code
 -- before: 28d
+-- groups: few
 -- parameter: rare_below = 10 (1..1000000) countries with so many sessions before the range or more are left out
 -- detail: country_code
 -- note: New is what none of the 28 days before the range has; rare, what they have less often than rare_below. Other countries are left out.

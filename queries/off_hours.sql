@@ -1,6 +1,7 @@
 -- title: Off-hours
 -- question: Which countries' sessions come in the middle of their night?
 -- key: country_code
+-- groups: few
 -- rate: off_hours_rate = off_hours / local_known of sessions
 -- chart: bar off_hours_rate by country_code
 -- parameter: night_from = 0 (0..23) the first hour of the night, local

@@ -1,6 +1,7 @@
 -- title: Signal coverage
 -- question: For how many sessions is each risk signal known?
 -- key: signal
+-- groups: few
 -- rate: known_rate = known / sessions of sessions
 -- chart: bar known_rate by signal
 -- note: Null is not "no": a signal that the template does not have, or that the key may not see, is known of no session.

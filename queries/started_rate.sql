@@ -1,6 +1,7 @@
 -- title: Started rate
 -- question: How many sessions are started, and how many expire without that?
 -- key: device_type
+-- groups: few
 -- rate: started_rate = started / sessions of sessions
 -- chart: bar started_rate by device_type
 -- detail: device_type

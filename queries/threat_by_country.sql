@@ -1,6 +1,7 @@
 -- title: Threat level by country
 -- question: Which countries send the most high-threat sessions?
 -- key: country_code
+-- groups: few
 -- rate: high_rate = high / assessed of sessions
 -- chart: bar high_rate by country_code
 -- parameter: min_sessions = 30 (1..1000000) countries with fewer assessed sessions are marked and ranked last

@@ -74,6 +74,14 @@ pub trait Engine {
         Ok(Box::new(table?))
     }
 
+    /// Runs several bound SELECTs, each of few groups: an engine may read the sessions once for all of them.
+    ///
+    /// # Errors
+    /// Each its own, as [`Engine::query`].
+    fn queries(&self, sqls: &[&str], before: u32) -> Vec<Result<Table, EngineError>> {
+        sqls.iter().map(|sql| self.query(sql, before)).collect()
+    }
+
     /// Plans one bound SELECT without reading a file.
     ///
     /// # Errors
@@ -279,37 +287,105 @@ pub fn answer(
     given: &Arguments,
     engine: &dyn Engine,
 ) -> Result<Answer, AnalysisError> {
-    let report = || query.name.clone();
-    let (sql, missing_before) = bound(query, scope, given)?;
-    let (before, split) = (query.header.days_before(), query.header.split.as_deref());
-    let of_engine = |source| AnalysisError::Engine { report: report(), source };
-    let parameters = values(query, given);
-    let mut table = match query.header.then {
-        None => match split {
-            Some(column) => engine.query_split(&sql, before, column),
-            None => engine.query(&sql, before),
-        }
-        .map_err(of_engine)?,
-        Some(step) => {
-            let whole = |name: &str| match parameters.get(name) {
-                Some(Literal::Integer(value)) => Some(*value),
-                _ => None,
-            };
-            let rows = engine.rows(&sql, before, split).map_err(of_engine)?;
-            step.run(&*rows, whole).map_err(|source| AnalysisError::Step { report: report(), source })?
-        }
-    };
-    rate::append(&mut table, &query.header.rates)
-        .map_err(|source| AnalysisError::Rate { report: report(), source })?;
-    let key = query.header.key.iter().map(|column| ("key", column));
-    let details = query.header.details.iter().map(|detail| ("detail", &detail.column));
-    let chart = query.header.chart.iter().flat_map(|chart| [("chart", &chart.value), ("chart", &chart.by)]);
-    if let Some((role, column)) =
-        key.chain(chart).chain(details).find(|(_, column)| table.position(column).is_none())
-    {
-        return Err(AnalysisError::Column { report: report(), role, column: column.clone() });
+    Question::new(query, scope, given)?.ask(engine)
+}
+
+/// Asks several questions of an engine: those of few groups together, so that the sessions are read once for them,
+/// and each of the others by itself, so that their memory does not add up.
+///
+/// # Errors
+/// [`AnalysisError`] of the first that cannot be answered.
+pub fn answers(
+    asked: &[(&Query, &Arguments)],
+    scope: &Scope,
+    engine: &dyn Engine,
+) -> Result<Vec<Answer>, AnalysisError> {
+    let questions = asked.iter().map(|(query, given)| Question::new(query, scope, given));
+    let questions = questions.collect::<Result<Vec<_>, _>>()?;
+    let mut small: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (place, question) in questions.iter().enumerate().filter(|(_, question)| question.has_few_groups()) {
+        small.entry(question.query.header.days_before()).or_default().push(place);
     }
-    Ok(Answer { parameters, query: query.clone(), table, missing_before, compared: None })
+    let mut tables: BTreeMap<usize, Table> = BTreeMap::new();
+    for (before, places) in small {
+        let sqls: Vec<&str> = places.iter().map(|place| questions[*place].sql.as_str()).collect();
+        for (place, table) in places.into_iter().zip(engine.queries(&sqls, before)) {
+            tables.insert(place, table.map_err(|source| questions[place].of_engine(source))?);
+        }
+    }
+    let answered = |(place, question): (usize, Question<'_>)| match tables.remove(&place) {
+        Some(table) => question.answered(table),
+        None => question.ask(engine),
+    };
+    questions.into_iter().enumerate().map(answered).collect()
+}
+
+/// A query with everything bound.
+struct Question<'a> {
+    query: &'a Query,
+    sql: String,
+    parameters: BTreeMap<String, Literal>,
+    missing_before: Vec<Date>,
+}
+
+impl<'a> Question<'a> {
+    fn new(query: &'a Query, scope: &Scope, given: &Arguments) -> Result<Self, AnalysisError> {
+        let missing_before = scope.before(query.header.days_before()).missing;
+        let bound = bind::bind(&query.sql, &query.header, scope.range, missing_before.len(), given);
+        let sql = bound.map_err(|source| AnalysisError::Bind { report: query.name.clone(), source })?;
+        let value = |parameter: &header::Parameter| {
+            let value = given.get(&parameter.name).unwrap_or(&parameter.default);
+            (parameter.name.clone(), value.clone())
+        };
+        let parameters = query.header.parameters.iter().map(value).collect();
+        Ok(Self { query, sql, parameters, missing_before })
+    }
+
+    fn has_few_groups(&self) -> bool {
+        self.query.header.few_groups && self.query.header.then.is_none()
+    }
+
+    fn of_engine(&self, source: EngineError) -> AnalysisError {
+        AnalysisError::Engine { report: self.query.name.clone(), source }
+    }
+
+    fn ask(self, engine: &dyn Engine) -> Result<Answer, AnalysisError> {
+        let header = &self.query.header;
+        let (before, split) = (header.days_before(), header.split.as_deref());
+        let table = match (header.then, split) {
+            (None, Some(column)) => engine.query_split(&self.sql, before, column),
+            (None, None) => engine.query(&self.sql, before),
+            (Some(step), _) => {
+                let rows = engine.rows(&self.sql, before, split).map_err(|source| self.of_engine(source))?;
+                let whole = |name: &str| match self.parameters.get(name) {
+                    Some(Literal::Integer(value)) => Some(*value),
+                    _ => None,
+                };
+                let table = step.run(&*rows, whole);
+                Ok(table.map_err(|source| AnalysisError::Step { report: self.query.name.clone(), source })?)
+            }
+        };
+        let table = table.map_err(|source| self.of_engine(source))?;
+        self.answered(table)
+    }
+
+    /// Computes the rates, and checks that what the header names is there.
+    fn answered(self, mut table: Table) -> Result<Answer, AnalysisError> {
+        let header = &self.query.header;
+        let report = || self.query.name.clone();
+        rate::append(&mut table, &header.rates)
+            .map_err(|source| AnalysisError::Rate { report: report(), source })?;
+        let key = header.key.iter().map(|column| ("key", column));
+        let details = header.details.iter().map(|detail| ("detail", &detail.column));
+        let chart = header.chart.iter().flat_map(|chart| [("chart", &chart.value), ("chart", &chart.by)]);
+        if let Some((role, column)) =
+            key.chain(chart).chain(details).find(|(_, column)| table.position(column).is_none())
+        {
+            return Err(AnalysisError::Column { report: report(), role, column: column.clone() });
+        }
+        let Self { query, parameters, missing_before, .. } = self;
+        Ok(Answer { parameters, query: query.clone(), table, missing_before, compared: None })
+    }
 }
 
 /// Says what a question would run and read, without running it.
@@ -322,28 +398,11 @@ pub fn explain(
     given: &Arguments,
     engine: &dyn Engine,
 ) -> Result<Explanation, AnalysisError> {
-    let (sql, missing_before) = bound(query, scope, given)?;
+    let Question { sql, parameters, missing_before, .. } = Question::new(query, scope, given)?;
     let plan = engine
         .plan(&sql, query.header.days_before())
         .map_err(|source| AnalysisError::Engine { report: query.name.clone(), source })?;
     let is_comment = |line: &&str| line.trim().is_empty() || line.trim().starts_with("--");
     let sql = sql.lines().skip_while(is_comment).collect::<Vec<_>>().join("\n");
-    Ok(Explanation { query: query.clone(), parameters: values(query, given), sql, missing_before, plan })
-}
-
-/// The SQL with everything bound, and the days that it looks back to in vain.
-fn bound(query: &Query, scope: &Scope, given: &Arguments) -> Result<(String, Vec<Date>), AnalysisError> {
-    let missing = scope.before(query.header.days_before()).missing;
-    let bound = bind::bind(&query.sql, &query.header, scope.range, missing.len(), given);
-    let sql = bound.map_err(|source| AnalysisError::Bind { report: query.name.clone(), source })?;
-    Ok((sql, missing))
-}
-
-/// The values that the query's parameters have.
-fn values(query: &Query, given: &Arguments) -> BTreeMap<String, Literal> {
-    let value = |parameter: &header::Parameter| {
-        let value = given.get(&parameter.name).unwrap_or(&parameter.default);
-        (parameter.name.clone(), value.clone())
-    };
-    query.header.parameters.iter().map(value).collect()
+    Ok(Explanation { query: query.clone(), parameters, sql, missing_before, plan })
 }

@@ -177,6 +177,11 @@ impl Lake {
         }
     }
 
+    /// Whether it lies in a folder of this machine, where its day files are read as they lie.
+    pub fn is_a_folder(&self) -> bool {
+        matches!(self.place, Place::Folder(_))
+    }
+
     /// The lake as it was named.
     pub fn name(&self) -> Cow<'_, str> {
         self.place.name()

@@ -59,9 +59,13 @@ fn held(lake: &LakeFiles) -> Prints {
 
 /// 10,000 sessions a day over some days, as they looked some days before the last.
 fn world(days: u32, days_before_the_end: i64) -> Sandbox {
+    world_of(10_000, days, days_before_the_end)
+}
+
+fn world_of(sessions_a_day: usize, days: u32, days_before_the_end: i64) -> Sandbox {
     let options = unlimited();
     let clock = Arc::new(Clock::frozen_at(options.end - (24 * days_before_the_end).hours()));
-    let sessions = days as usize * 10_000;
+    let sessions = days as usize * sessions_a_day;
     sandbox_with(SandboxOptions { sessions, days, clock: Some(clock), ..options })
 }
 
@@ -121,6 +125,26 @@ fn a_night_on_top_of_a_million_sessions_costs_the_pages_of_the_open_days() {
     assert_eq!(differ, 0);
     home.fetch(&api).args("--full").succeeds();
     assert!(held(&home.lake()) == truth(&api));
+}
+
+#[test]
+#[ignore = "large: a million sessions"]
+fn a_night_costs_the_same_however_old_the_lake_is() {
+    let cost = |days: u32| {
+        let api = world_of(2_000, days + 1, 1);
+        let home = Home::new();
+        home.fetch(&api).succeeds();
+        api.clock().turn(DAY);
+        let pages = pages_since(&api, &first_open(&home));
+        let (before, began) = (api.stats().total(), Instant::now());
+        home.fetch(&api).succeeds();
+        let (requests, took) = (api.stats().total() - before, began.elapsed());
+        println!("a night on top of {days} days: {requests} requests for {pages} pages of open days, {took:.1?}");
+        assert!(requests <= pages + 5, "{requests} requests for {pages} pages");
+        requests
+    };
+    let [young, old, oldest] = [10, 100, 400].map(cost);
+    assert!(old.abs_diff(young) <= young / 10 && oldest.abs_diff(young) <= young / 10);
 }
 
 #[test]

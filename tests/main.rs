@@ -11,6 +11,7 @@ mod browser;
 mod bucket;
 mod budget;
 mod comparison;
+mod copies;
 mod data_samples;
 mod decode;
 mod detail;

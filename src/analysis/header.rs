@@ -15,6 +15,7 @@
 //! -- note: how the figures mislead                       repeatable
 //! -- before: 28d                                         days read before the range: rows without `in_range`
 //! -- split: device_id                                    each row comes from the sessions of one value of it
+//! -- groups: few                                         its groupings stay small however many sessions there are
 //! -- then: STEP                                          what is made of the rows; key, rates and chart are over that
 //! ```
 //! A parameter named `min_sessions` also says under how many counted sessions a row is marked as small. A step's
@@ -53,6 +54,8 @@ pub struct Header {
     /// The column of which each row of the answer concerns one value's sessions only, so that they can be read some at
     /// a time.
     pub split: Option<String>,
+    /// Whether its groupings stay small however many sessions there are, so that it can share a reading with others.
+    pub few_groups: bool,
     /// What is made of the SQL's rows.
     pub then: Option<&'static Step>,
 }
@@ -184,8 +187,9 @@ pub enum Problem {
     NoQuery,
 }
 
-const FIELDS: [&str; 11] =
-    ["title", "question", "key", "rate", "chart", "parameter", "detail", "note", "before", "split", "then"];
+const FIELDS: [&str; 12] = [
+    "title", "question", "key", "rate", "chart", "parameter", "detail", "note", "before", "split", "groups", "then",
+];
 
 impl Header {
     /// How many days before the range the query reads; 0 if none.

@@ -13,7 +13,7 @@ use arrow::datatypes::DataType as ArrowType;
 use jiff::civil::Date;
 use polars::io::HiveOptions;
 use polars::prelude::{
-    DataFrame, DataType, Engine as PolarsEngine, Field, IntoLazy, LazyFrame, PlRefPath, PolarsError,
+    DataFrame, DataType, Engine as PolarsEngine, Field, IntoLazy, LazyFrame, OptFlags, PlRefPath, PolarsError,
     PolarsResult, ScanArgsParquet, Schema, TimeUnit, TimeZone, col, lit,
 };
 use polars::sql::SQLContext;
@@ -107,6 +107,16 @@ impl Engine for LocalEngine {
 
     fn rows(&self, sql: &str, before: u32, split: Option<&str>) -> Result<Box<dyn Rows>, EngineError> {
         Ok(Box::new(frame::Frame::new(self.collect(sql, before, split)?)?))
+    }
+
+    fn queries(&self, sqls: &[&str], before: u32) -> Vec<Result<Table, EngineError>> {
+        let reading = self.reading(before);
+        let can_share = sqls.len() > 1 && sqls.iter().all(|sql| checked(sql).is_ok());
+        match can_share.then(|| guarded(|| collect_all(&reading, sqls))) {
+            Some(Ok(Ok(frames))) => frames.iter().map(convert::table).collect(),
+            // By itself, the one that is at fault says what is wrong, and the others are answered.
+            _ => sqls.iter().map(|sql| self.query(sql, before)).collect(),
+        }
     }
 
     fn plan(&self, sql: &str, before: u32) -> Result<Plan, EngineError> {
@@ -207,8 +217,17 @@ fn guarded<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, EngineError> {
 }
 
 fn collect(reading: &Reading, sql: &str) -> PolarsResult<DataFrame> {
+    // A join waits for one side: what both sides read would pile up for the other, so that each reads by itself.
+    let planned = planned(reading, sql)?.with_comm_subplan_elim(false);
     // One SELECT has one result; only sinks have several.
-    Ok(planned(reading, sql)?.collect_with_engine(PolarsEngine::Streaming)?.unwrap_single())
+    Ok(planned.collect_with_engine(PolarsEngine::Streaming)?.unwrap_single())
+}
+
+/// The answers of several queries, for which each column of the sessions is read once.
+fn collect_all(reading: &Reading, sqls: &[&str]) -> PolarsResult<Vec<DataFrame>> {
+    let plans = sqls.iter().map(|sql| Ok(planned(reading, sql)?.logical_plan));
+    let plans = plans.collect::<PolarsResult<Vec<_>>>()?;
+    LazyFrame::collect_all_with_engine(plans, PolarsEngine::Streaming, OptFlags::default())
 }
 
 fn planned(reading: &Reading, sql: &str) -> PolarsResult<LazyFrame> {

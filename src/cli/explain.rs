@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::report::{Format, ReportArgs, ReportError, ReportOptions, sent};
 use super::scope::{scope, terminal};
 use crate::analysis::local::LocalEngine;
-use crate::analysis::{self, DayFile, Scope};
+use crate::analysis::{self, DayFile, Explanation, Scope};
 use crate::lake::{self, Lake};
 use crate::report::explanation::{Explained, FileSize, Window};
 use crate::report::listing;
@@ -40,16 +40,20 @@ pub(super) fn explain(
         compare.map(|compare| earlier(compare, lake, &manifest, days_before, &mut scope)).transpose()?;
     let (window, earlier) = (window(lake, &scope)?, earlier.as_ref().map(|earlier| window(lake, earlier)));
     let earlier = earlier.transpose()?;
-    let engine = LocalEngine::new(&nowhere(&scope));
-    let explain = |query| analysis::explain(query, &scope, options.arguments_of(query), &engine);
-    let explanations = options.queries.iter().map(explain).collect::<Result<Vec<_>, _>>();
-    let explanations = explanations.map_err(ReportError::from)?;
+    let explanations = explanations(options, &scope)?;
     let explained = Explained { window: &window, earlier: earlier.as_ref(), explanations: &explanations };
     sent(match options.format {
         Format::Json => explained.write_json(stdout),
         _ => explained.write_text(stdout),
     })?;
     Ok(Exit::Done)
+}
+
+/// What each of the reports would run and read.
+pub(super) fn explanations(options: &ReportOptions, scope: &Scope) -> Result<Vec<Explanation>, ReportError> {
+    let engine = LocalEngine::new(&nowhere(scope));
+    let explain = |query| analysis::explain(query, scope, options.arguments_of(query), &engine);
+    Ok(options.queries.iter().map(explain).collect::<Result<_, _>>()?)
 }
 
 /// The files without their places: an engine plans without opening them, and would take a bucket's URL for one that it

@@ -301,8 +301,8 @@ pub fn render(
     out: &mut dyn Write,
 ) -> Result<Vec<Verdict>, ReportError> {
     options.prepare()?;
-    let ask = |query| ask(options, query, scope, earlier);
-    let answers = options.queries.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
+    let queries: Vec<&Query> = options.queries.iter().collect();
+    let answers = ask(options, &queries, scope, earlier)?;
     let verdicts = thresholds::verdicts(&options.thresholds, &answers);
     let page = Page {
         generated_at: options.generated_at,

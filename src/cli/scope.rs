@@ -14,7 +14,7 @@ use super::compare::earlier;
 use super::console::Console;
 use super::days::Days;
 use super::exit::{Exit, Nothing, Usage};
-use super::explain::{explain, list};
+use super::explain::{explain, explanations, list};
 use super::fetch::LakeArgs;
 use super::report::{ReportArgs, ReportOptions, render};
 use super::scheduler::Part;
@@ -88,11 +88,13 @@ pub(super) fn report(
     for sentence in incomplete.filter(|_| !options.is_read_at_once()) {
         console.say(&format!("session-risk: {sentence}"));
     }
+    let explanations = if lake.is_a_folder() { Vec::new() } else { explanations(options, &scope)? };
+    let columns = explanations.into_iter().flat_map(|explanation| explanation.plan.columns).collect();
     let scopes = std::iter::once(&mut scope).chain(&mut earlier);
     let files = scopes.flat_map(|scope| scope.before.files.iter_mut().chain(&mut scope.files));
     let files: Vec<&mut DayFile> = files.collect();
     let dates: BTreeSet<Date> = files.iter().map(|file| file.date).collect();
-    let readable = lake.day_files(&dates.into_iter().collect::<Vec<_>>())?;
+    let readable = lake.day_files(&dates.into_iter().collect::<Vec<_>>(), &columns)?;
     for file in files {
         file.path = readable.path(file.date);
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::ask::ask;
 use super::report::{ReportError, ReportOptions};
-use crate::analysis::catalogue::{Catalogue, UnknownReport};
+use crate::analysis::catalogue::{Catalogue, Query, UnknownReport};
 use crate::analysis::threshold::{Condition, ConditionError, Severity, Threshold, UnfitError, Verdict};
 use crate::analysis::{Answer, Before, Scope};
 use crate::range::{DayRange, utc_date};
@@ -118,15 +118,14 @@ pub(super) fn check_reports(options: &ReportOptions, catalogue: &Catalogue) -> R
 
 /// Checks that each threshold's column is there, by asking its report of no day at all: before any slow work.
 pub(super) fn check_columns(options: &ReportOptions) -> Result<(), ReportError> {
-    for query in &options.queries {
-        let is_on = |threshold: &&Threshold| threshold.condition.report == query.name;
-        let thresholds: Vec<&Threshold> = options.thresholds.iter().filter(is_on).collect();
-        if thresholds.is_empty() {
-            continue;
-        }
-        let scope = no_day(options.generated_at);
-        let answer = ask(options, query, &scope, options.compare.map(|_| &scope))?;
-        for threshold in thresholds {
+    let on = |query: &Query| {
+        let name = query.name.clone();
+        options.thresholds.iter().filter(move |threshold| threshold.condition.report == name)
+    };
+    let queries: Vec<&Query> = options.queries.iter().filter(|query| on(query).next().is_some()).collect();
+    let scope = no_day(options.generated_at);
+    for answer in ask(options, &queries, &scope, options.compare.map(|_| &scope))? {
+        for threshold in on(&answer.query) {
             threshold.condition.check_column(&answer).map_err(ThresholdError::from)?;
         }
     }

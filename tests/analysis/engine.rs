@@ -57,6 +57,27 @@ fn a_split_by_what_tells_no_sessions_apart_is_refused_and_one_over_no_session_is
 }
 
 #[test]
+fn a_query_at_fault_spoils_none_that_shares_its_reading() {
+    let lake = SmallLake::new([json!({"os_name": "iOS"}), json!({})]);
+    let engine = LocalEngine::new(&lake.scope());
+    let count = |column: &str| format!("SELECT COUNT({column}) AS n FROM sessions");
+    let sqls = [count("os_name"), count("nothing"), count("*"), "DROP TABLE sessions".to_owned()];
+    let told = |sqls: &[String]| {
+        let sqls: Vec<&str> = sqls.iter().map(String::as_str).collect();
+        let told = |table: Result<Table, _>| table.map(|table| table.rows).map_err(|error| chain(&error));
+        engine.queries(&sqls, 0).into_iter().map(told).collect::<Vec<_>>()
+    };
+    let rows = |n| Ok(vec![vec![Value::Integer(n)]]);
+    let found = told(&sqls[..3]);
+    assert_eq!([&found[0], &found[2]], [&rows(1), &rows(2)]);
+    assert!(found[1].as_ref().unwrap_err().contains("nothing"), "{found:?}");
+    let found = told(&sqls[2..]);
+    assert_eq!(found[0], rows(2));
+    assert!(found[1].is_err());
+    assert_eq!(told(&[]), []);
+}
+
+#[test]
 fn a_lake_without_files_is_an_empty_table_with_every_column() {
     let table = query(&[], "SELECT * FROM sessions").unwrap();
     assert_eq!((table.rows.len(), table.columns.len()), (0, 43));

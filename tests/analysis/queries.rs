@@ -6,7 +6,7 @@ use session_risk::analysis::catalogue::{Catalogue, Query};
 use session_risk::analysis::header::Literal;
 use session_risk::analysis::local::LocalEngine;
 use session_risk::analysis::table::Value;
-use session_risk::analysis::{Answer, answer};
+use session_risk::analysis::{Answer, answer, answers};
 use session_risk::report::layout::exact;
 
 use super::chain;
@@ -48,6 +48,20 @@ pub(super) fn set(name: &str, value: i64) -> Arguments {
 
 fn count(answer: &Answer, column: &str) -> i64 {
     answer.table.value(0, column).as_integer().unwrap()
+}
+
+#[test]
+fn reports_that_are_asked_together_say_what_each_says_alone() {
+    let lake = SmallLake::new(full_rows(20, 400));
+    let (catalogue, scope, none) = (Catalogue::built_in().unwrap(), lake.scope(), Arguments::new());
+    let engine = LocalEngine::new(&scope);
+    let asked: Vec<_> = catalogue.queries().iter().map(|query| (query, &none)).collect();
+    assert!(catalogue.queries().iter().filter(|query| query.header.few_groups).count() > 2);
+    for (together, (query, _)) in answers(&asked, &scope, &engine).unwrap().iter().zip(&asked) {
+        let alone = answer(query, &scope, &none, &engine).unwrap();
+        assert_eq!(together.query.name, query.name);
+        assert_eq!(lines(together), lines(&alone), "{}", query.name);
+    }
 }
 
 #[test]

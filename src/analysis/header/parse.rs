@@ -64,6 +64,7 @@ struct Draft {
     notes: Vec<String>,
     before: Option<u32>,
     split: Option<String>,
+    few_groups: Option<bool>,
     then: Option<&'static Step>,
 }
 
@@ -85,6 +86,10 @@ impl Draft {
             "split" => {
                 let form = Problem::Form { field: "split", form: "split: COLUMN" };
                 once("split", &mut self.split, name(value).ok_or(form)?)
+            }
+            "groups" => {
+                let form = Problem::Form { field: "groups", form: "groups: few" };
+                once("groups", &mut self.few_groups, (value == "few").then_some(true).ok_or(form)?)
             }
             "then" => {
                 let step = name(value).ok_or(Problem::Form { field: "then", form: "then: STEP" })?;
@@ -129,6 +134,7 @@ impl Draft {
             notes: self.notes,
             before: self.before,
             split: self.split,
+            few_groups: self.few_groups.unwrap_or(false),
             then: None,
         };
         if let Some(step) = self.then {
