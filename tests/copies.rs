@@ -21,7 +21,8 @@ const ROWS: usize = 40_000;
 /// A bucket with one day of sessions whose ids take most of its room, and the day's file.
 fn bucket() -> (Lake, SmallLake, Date) {
     let mut random = fastrand::Rng::with_seed(5);
-    let mut id = |prefix: &str| prefix.chars().chain((0..24).map(|_| random.alphanumeric())).collect::<String>();
+    let mut id =
+        |prefix: &str| prefix.chars().chain((0..24).map(|_| random.alphanumeric())).collect::<String>();
     let rows: Vec<_> = (0..ROWS)
         .map(|number| {
             let level = ["low", "medium", "high"][number % 3];
@@ -48,7 +49,8 @@ fn columns<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
 fn of_a_bucket_only_the_columns_that_are_asked_for_are_copied() {
     let (lake, files, day) = bucket();
     let copies = lake.day_files(&[day], &columns(["threat_level", "created_at"])).unwrap();
-    let (whole, copy) = (std::fs::read(&files.files[0].path).unwrap(), std::fs::read(copies.path(day)).unwrap());
+    let (whole, copy) =
+        (std::fs::read(&files.files[0].path).unwrap(), std::fs::read(copies.path(day)).unwrap());
     assert_eq!(copy.len(), whole.len());
     let footer = SerializedFileReader::new(bytes::Bytes::from(copy.clone())).unwrap();
     let group = footer.metadata().row_group(0);
@@ -73,7 +75,8 @@ fn of_a_bucket_only_the_columns_that_are_asked_for_are_copied() {
 fn all_columns_of_a_bucket_are_the_whole_file_and_what_is_no_parquet_file_is_copied_as_it_is() {
     let (lake, files, day) = bucket();
     let whole = std::fs::read(&files.files[0].path).unwrap();
-    let every = session_risk::session::schema::schema().fields().iter().map(|field| field.name().clone()).collect();
+    let every =
+        session_risk::session::schema::schema().fields().iter().map(|field| field.name().clone()).collect();
     let copies = lake.day_files(&[day], &every).unwrap();
     assert!(std::fs::read(copies.path(day)).unwrap() == whole);
 

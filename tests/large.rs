@@ -139,7 +139,9 @@ fn a_night_costs_the_same_however_old_the_lake_is() {
         let (before, began) = (api.stats().total(), Instant::now());
         home.fetch(&api).succeeds();
         let (requests, took) = (api.stats().total() - before, began.elapsed());
-        println!("a night on top of {days} days: {requests} requests for {pages} pages of open days, {took:.1?}");
+        println!(
+            "a night on top of {days} days: {requests} requests for {pages} pages of open days, {took:.1?}"
+        );
         assert!(requests <= pages + 5, "{requests} requests for {pages} pages");
         requests
     };

@@ -188,7 +188,18 @@ pub enum Problem {
 }
 
 const FIELDS: [&str; 12] = [
-    "title", "question", "key", "rate", "chart", "parameter", "detail", "note", "before", "split", "groups", "then",
+    "title",
+    "question",
+    "key",
+    "rate",
+    "chart",
+    "parameter",
+    "detail",
+    "note",
+    "before",
+    "split",
+    "groups",
+    "then",
 ];
 
 impl Header {

@@ -13,8 +13,8 @@ use arrow::datatypes::DataType as ArrowType;
 use jiff::civil::Date;
 use polars::io::HiveOptions;
 use polars::prelude::{
-    DataFrame, DataType, Engine as PolarsEngine, Field, IntoLazy, LazyFrame, OptFlags, PlRefPath, PolarsError,
-    PolarsResult, ScanArgsParquet, Schema, TimeUnit, TimeZone, col, lit,
+    DataFrame, DataType, Engine as PolarsEngine, Field, IntoLazy, LazyFrame, OptFlags, PlRefPath,
+    PolarsError, PolarsResult, ScanArgsParquet, Schema, TimeUnit, TimeZone, col, lit,
 };
 use polars::sql::SQLContext;
 

@@ -116,7 +116,7 @@ async fn copy(
 /// What is read of a file before its end, for these columns: all of it where there is no footer, since then it is no
 /// Parquet file, which whoever opens it shall see.
 fn needed(metadata: Option<&ParquetMetaData>, columns: &BTreeSet<String>, before: u64) -> Vec<Range<u64>> {
-    let Some(metadata) = metadata else { return vec![0..before] };
+    let Some(metadata) = metadata else { return std::iter::once(0..before).collect() };
     let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
     let is_read = |name: &str| columns.contains(name);
     let chunks = chunks.filter(|chunk| chunk.column_path().parts().first().is_some_and(|name| is_read(name)));
