@@ -272,17 +272,17 @@ def user_agents(rows):
 
     def key(row):
         if row["user_agent"] is None:
-            return ("unknown", None, None, None)
+            return ("unknown", None, None)
         found, family, system, major = read[row["user_agent"]]
         if found:
-            kind = "automation"
+            kind = found
         elif family is None:
             kind = "unrecognised"
         elif major is not None and newest.get(family, 0) - age(family, major) >= wanted["versions_behind"]:
             kind = "outdated"
         else:
             kind = "ordinary"
-        return (kind, found, family, system)
+        return (kind, family, system)
 
     told = []
     for name, of_key in groups(rows, key).items():
@@ -296,11 +296,13 @@ def user_agents(rows):
             + [len(agents), min(majors, default=None), max(majors, default=None)]
             + [min(agents, key=lambda text: (-len(agents[text]), text.encode()), default=None)]
         )
-    kinds = ["automation", "outdated", "unrecognised", "ordinary", "unknown"]
-    signs = [*SIGNS, "empty", None]
-    place = lambda row: [signs.index(row[1]), nulls_last(row[2]), nulls_last(row[3])]
-    told.sort(key=lambda row: (kinds.index(row[0]), -row[4], *place(row)))
-    columns = ["kind", "sign", "family", "system", "sessions", "inquiries", "assessed", "high", "agents"]
+    kinds = [*SIGNS, "empty", "outdated", "unrecognised", "ordinary", "unknown"]
+    # All automation has the place of its last kind.
+    place = lambda kind: max(kinds.index(kind), kinds.index("empty"))
+    told.sort(
+        key=lambda row: (place(row[0]), -row[3], kinds.index(row[0]), nulls_last(row[1]), nulls_last(row[2]))
+    )
+    columns = ["kind", "family", "system", "sessions", "inquiries", "assessed", "high", "agents"]
     return columns + ["oldest_major", "newest_major", "example"], told
 
 

@@ -47,9 +47,8 @@ const SESSIONS: usize = 0;
 const VERSIONS_BEHIND: usize = 0;
 const MIN_NEWEST: usize = 1;
 
-const GIVEN: [(&str, Type); 12] = [
+const GIVEN: [(&str, Type); 11] = [
     ("kind", Type::Text),
-    ("sign", Type::Text),
     ("family", Type::Text),
     ("system", Type::Text),
     ("sessions", Type::Integer),
@@ -93,7 +92,8 @@ const LEAST_BUILD: i64 = 1000;
 /// What is thought of an agent, in the order in which it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    Automation,
+    /// By what it looks like automation.
+    Automation(Sign),
     Outdated,
     /// No rule knows it.
     Unrecognised,
@@ -111,7 +111,7 @@ struct Reading<'a> {
 }
 
 /// What names a row.
-type Key<'a> = (Kind, Option<Sign>, Option<&'a str>, Option<&'a str>);
+type Key<'a> = (Kind, Option<&'a str>, Option<&'a str>);
 
 /// The agents of one row.
 #[derive(Default)]
@@ -135,14 +135,14 @@ fn run(call: &Call<'_>) -> Result<Table, StepError> {
                 let (agent, sign) = (rules.agent(text), Sign::of(head(text)));
                 readings.push(Reading { text, agent, sign, counts });
             }
-            None => groups.entry((Kind::Unknown, None, None, None)).or_default().count(counts),
+            None => groups.entry((Kind::Unknown, None, None)).or_default().count(counts),
         }
     }
     let newest = newest(&readings, call.setting(MIN_NEWEST));
     for reading in &readings {
-        let Reading { agent: Agent { family, system, .. }, sign, .. } = reading;
+        let Agent { family, system, .. } = &reading.agent;
         let kind = kind(reading, &newest, call.setting(VERSIONS_BEHIND));
-        groups.entry((kind, *sign, family.as_deref(), system.as_deref())).or_default().add(reading);
+        groups.entry((kind, family.as_deref(), system.as_deref())).or_default().add(reading);
     }
     Ok(told(groups))
 }
@@ -183,7 +183,7 @@ fn kind(reading: &Reading<'_>, newest: &BTreeMap<&str, i64>, behind: i64) -> Kin
     let is_old =
         |(family, place): (&str, i64)| newest.get(family).is_some_and(|newest| newest - place >= behind);
     match reading {
-        Reading { sign: Some(_), .. } => Kind::Automation,
+        Reading { sign: Some(sign), .. } => Kind::Automation(*sign),
         Reading { agent: Agent { family: None, .. }, .. } => Kind::Unrecognised,
         Reading { agent, .. } if version(agent).is_some_and(is_old) => Kind::Outdated,
         Reading { .. } => Kind::Ordinary,
@@ -216,17 +216,12 @@ impl<'a> Group<'a> {
 /// The rows: by kind, and within it those with the most sessions first.
 fn told(groups: BTreeMap<Key<'_>, Group<'_>>) -> Table {
     let mut groups: Vec<(Key<'_>, Group<'_>)> = groups.into_iter().collect();
-    groups.sort_by_key(|((kind, sign, family, system), group)| {
-        (*kind, -group.counts[SESSIONS], *sign, null_last(*family), null_last(*system))
+    groups.sort_by_key(|((kind, family, system), group)| {
+        (kind.place(), -group.counts[SESSIONS], *kind, null_last(*family), null_last(*system))
     });
     let mut table = table_of(&GIVEN);
-    for ((kind, sign, family, system), Group { counts, agents, majors, example }) in groups {
-        let mut row = vec![
-            Value::Text(kind.name().to_owned()),
-            owned(sign.map(Sign::name)),
-            owned(family),
-            owned(system),
-        ];
+    for ((kind, family, system), Group { counts, agents, majors, example }) in groups {
+        let mut row = vec![Value::Text(kind.name().to_owned()), owned(family), owned(system)];
         row.extend(counts.map(Value::Integer));
         row.push(Value::Integer(agents));
         row.push(majors.map(|(oldest, _)| oldest).into());
@@ -238,9 +233,20 @@ fn told(groups: BTreeMap<Key<'_>, Group<'_>>) -> Table {
 }
 
 impl Kind {
+    /// All automation belongs together, whatever gives it away.
+    fn place(self) -> u8 {
+        match self {
+            Self::Automation(_) => 0,
+            Self::Outdated => 1,
+            Self::Unrecognised => 2,
+            Self::Ordinary => 3,
+            Self::Unknown => 4,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
-            Self::Automation => "automation",
+            Self::Automation(sign) => sign.name(),
             Self::Outdated => "outdated",
             Self::Unrecognised => "unrecognised",
             Self::Ordinary => "ordinary",
@@ -283,14 +289,14 @@ mod tests {
         row(text(agent), sessions)
     }
 
-    /// Each row's kind, sign, family and system, and its oldest and newest major version.
+    /// Each row's kind, family and system, and its oldest and newest major version.
     fn told(rows: Vec<Vec<Value>>, values: &[(&str, i64)]) -> Vec<String> {
         let word = |value: &Value| match value {
             Value::Text(text) => text.clone(),
             Value::Integer(number) => number.to_string(),
             _ => "-".to_owned(),
         };
-        let told = |row: &Vec<Value>| [0, 1, 2, 3, 9, 10].map(|column| word(&row[column])).join(" ");
+        let told = |row: &Vec<Value>| [0, 1, 2, 8, 9].map(|column| word(&row[column])).join(" ");
         ran("user_agents", rows, values).iter().map(told).collect()
     }
 
@@ -309,25 +315,24 @@ mod tests {
         ];
         let int = Value::Integer;
         let given = ran("user_agents", rows.clone(), &[]);
-        let scripts = [text("automation"), text("library"), text("Python Requests"), Value::Null];
-        assert_eq!(given[0][..4], scripts);
+        assert_eq!(given[0][..3], [text("library"), text("Python Requests"), Value::Null]);
         // The first in the order of letters of two with as many sessions.
         let figures =
             [int(14), int(6), int(14), int(2), int(2), int(2), int(2), text("python-requests/2.28.0")];
-        assert_eq!(given[0][4..], figures);
+        assert_eq!(given[0][3..], figures);
         assert_eq!(
             told(rows, &[]),
             [
-                "automation library Python Requests - 2 2",
-                "automation empty - - - -",
-                "outdated - Chrome Windows 109 109",
-                "unrecognised - - - - -",
-                "ordinary - Chrome Windows 142 143",
-                "ordinary - Chrome Mobile Android 143 143",
-                "unknown - - - - -",
+                "library Python Requests - 2 2",
+                "empty - - - -",
+                "outdated Chrome Windows 109 109",
+                "unrecognised - - - -",
+                "ordinary Chrome Windows 142 143",
+                "ordinary Chrome Mobile Android 143 143",
+                "unknown - - - -",
             ]
         );
-        let unknown = given.last().map(|row| (&row[4], &row[8], &row[11]));
+        let unknown = given.last().map(|row| (&row[3], &row[7], &row[10]));
         assert_eq!(unknown, Some((&int(900), &int(0), &Value::Null)));
     }
 
@@ -338,15 +343,15 @@ mod tests {
         let outdated = |rows: Vec<Vec<Value>>, values: &[(&str, i64)]| {
             told(rows, values).into_iter().filter(|row| row.starts_with("outdated")).collect::<Vec<_>>()
         };
-        assert_eq!(outdated(rows(30), &[]), ["outdated - Chrome Windows 133 133"]);
+        assert_eq!(outdated(rows(30), &[]), ["outdated Chrome Windows 133 133"]);
         assert!(outdated(rows(29), &[]).is_empty());
-        assert_eq!(outdated(rows(29), &[("min_newest", 29)]), ["outdated - Chrome Windows 133 133"]);
+        assert_eq!(outdated(rows(29), &[("min_newest", 29)]), ["outdated Chrome Windows 133 133"]);
         assert!(outdated(rows(30), &[("versions_behind", 11)]).is_empty());
-        assert_eq!(outdated(rows(30), &[("versions_behind", 9)]), ["outdated - Chrome Windows 133 134"]);
+        assert_eq!(outdated(rows(30), &[("versions_behind", 9)]), ["outdated Chrome Windows 133 134"]);
         // Several systems' sessions make one version.
         let linux = chrome(143).replace("Windows NT 10.0; Win64; x64", "X11; Linux x86_64");
         let rows = vec![of(&chrome(143), 15), of(&linux, 15), of(&chrome(120), 1)];
-        assert_eq!(outdated(rows, &[]), ["outdated - Chrome Windows 120 120"]);
+        assert_eq!(outdated(rows, &[]), ["outdated Chrome Windows 120 120"]);
         // What looks like automation makes nobody old.
         let script = chrome(160) + " Selenium";
         assert!(outdated(vec![of(&script, 500), of(&chrome(143), 40)], &[]).is_empty());
@@ -358,21 +363,21 @@ mod tests {
             let rows = vec![of(&safari(26), 30), of(&safari(old), 1)];
             told(rows, &[("versions_behind", behind)])[0].clone()
         };
-        assert_eq!(given(18, 1), "outdated - Mobile Safari iOS 18 18");
-        assert_eq!(given(18, 2), "ordinary - Mobile Safari iOS 18 26");
-        assert_eq!(given(16, 3), "outdated - Mobile Safari iOS 16 16");
-        assert_eq!(given(9, 10), "outdated - Mobile Safari iOS 9 9");
-        assert_eq!(given(10, 10), "ordinary - Mobile Safari iOS 10 26");
+        assert_eq!(given(18, 1), "outdated Mobile Safari iOS 18 18");
+        assert_eq!(given(18, 2), "ordinary Mobile Safari iOS 18 26");
+        assert_eq!(given(16, 3), "outdated Mobile Safari iOS 16 16");
+        assert_eq!(given(9, 10), "outdated Mobile Safari iOS 9 9");
+        assert_eq!(given(10, 10), "ordinary Mobile Safari iOS 10 26");
         // The number of a build is no version.
         let built = "Safari/7536.30.1 CFNetwork/520.5.1 Darwin/11.4.2 (i386) (MacBook3,1)";
         let desktop = safari(9)
             .replace("iPhone; CPU iPhone OS 18_6 like Mac OS X", "Macintosh; Intel Mac OS X 10_15_7");
         let desktop = desktop.replace(" Mobile/15E148", "");
-        assert_eq!(told(vec![of(built, 90), of(&desktop, 1)], &[]), ["ordinary - Safari Mac OS X 9 7536"]);
+        assert_eq!(told(vec![of(built, 90), of(&desktop, 1)], &[]), ["ordinary Safari Mac OS X 9 7536"]);
         // What never was is not ahead of what was.
-        assert_eq!(given(22, 1), "outdated - Mobile Safari iOS 22 22");
+        assert_eq!(given(22, 1), "outdated Mobile Safari iOS 22 22");
         let app = |version: i64| format!("Inquiry/2.1 (Linux; Android 14; Pixel 8) okhttp/{version}.1.0");
-        assert_eq!(told(vec![of(&app(50), 90), of(&app(3), 90)], &[]), ["ordinary - okhttp Android 3 50"]);
+        assert_eq!(told(vec![of(&app(50), 90), of(&app(3), 90)], &[]), ["ordinary okhttp Android 3 50"]);
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Sign {
         found.or_else(|| crawls().then_some(Self::Crawler))
     }
 
-    /// The word that the report has for it.
+    /// The kind of agent that it makes.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Driver => "driver",
