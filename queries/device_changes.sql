@@ -66,42 +66,17 @@ left_over AS (
     ON unhanded.inquiry_id = handed.inquiry_id AND unhanded.device_id = handed.device_id
   WHERE handed.inquiry_id IS NULL
 ),
-by_inquiry AS (
-  SELECT inquiry_id, COUNT(*) AS sessions, MIN(created_at) AS first_seen, MAX(created_at) AS last_seen
-  FROM left_over
-  GROUP BY inquiry_id
-),
-inquiry_devices AS (
-  SELECT inquiry_id, device_id FROM left_over WHERE device_id IS NOT NULL GROUP BY inquiry_id, device_id
-),
-devices AS (
-  SELECT inquiry_id, COUNT(*) AS devices FROM inquiry_devices GROUP BY inquiry_id
-),
-inquiry_types AS (
-  SELECT inquiry_id, device_type FROM left_over WHERE device_type IS NOT NULL GROUP BY inquiry_id, device_type
-),
-types AS (
-  SELECT inquiry_id, COUNT(*) AS device_types FROM inquiry_types GROUP BY inquiry_id
-),
-inquiry_systems AS (
-  SELECT inquiry_id, os_name FROM left_over WHERE os_name IS NOT NULL GROUP BY inquiry_id, os_name
-),
-systems AS (
-  SELECT inquiry_id, COUNT(*) AS systems FROM inquiry_systems GROUP BY inquiry_id
-),
 counted AS (
   SELECT
-    by_inquiry.inquiry_id,
-    by_inquiry.sessions,
-    COALESCE(devices.devices, 0) AS devices,
-    COALESCE(types.device_types, 0) AS device_types,
-    COALESCE(systems.systems, 0) AS systems,
-    by_inquiry.first_seen,
-    by_inquiry.last_seen
-  FROM by_inquiry
-  LEFT JOIN devices ON by_inquiry.inquiry_id = devices.inquiry_id
-  LEFT JOIN types ON by_inquiry.inquiry_id = types.inquiry_id
-  LEFT JOIN systems ON by_inquiry.inquiry_id = systems.inquiry_id
+    inquiry_id,
+    COUNT(*) AS sessions,
+    COUNT(DISTINCT device_id) AS devices,
+    COUNT(DISTINCT device_type) AS device_types,
+    COUNT(DISTINCT os_name) AS systems,
+    MIN(created_at) AS first_seen,
+    MAX(created_at) AS last_seen
+  FROM left_over
+  GROUP BY inquiry_id
 )
 SELECT inquiry_id, sessions, devices, device_types, systems, first_seen, last_seen
 FROM counted

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 27] = [
+const LIBRARIES: [(&str, &[&str]); 28] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local"]),
     ("axum", &["sandbox"]),
@@ -22,6 +22,7 @@ const LIBRARIES: [(&str, &[&str]); 27] = [
     ("object_store", &["lake"]),
     ("parquet", &["lake"]),
     ("polars", &["analysis/local"]),
+    ("regex", &["analysis/steps/user_agents"]),
     ("reqwest", &["persona"]),
     ("sha2", &["lake", "report/html", "session/privacy"]),
     ("strsim", &["analysis"]),

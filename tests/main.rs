@@ -59,5 +59,6 @@ mod status;
 mod steps;
 mod thresholds;
 mod truth;
+mod user_agents;
 mod vanished;
 mod verify;

@@ -20,6 +20,8 @@ use session_risk::range::{DayRange, utc_date};
 use session_risk::session::schema::schema;
 use tempfile::TempDir;
 
+use crate::user_agents::odd_agent;
+
 /// Day files in a folder that is gone when this is.
 pub(crate) struct SmallLake {
     pub(crate) folder: TempDir,
@@ -126,8 +128,10 @@ pub(crate) fn odd_rows(seed: u64, count: usize) -> Vec<Value> {
 /// days of the range, before it, and before what any query looks back to.
 pub(crate) fn full_rows(seed: u64, count: usize) -> Vec<Value> {
     let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(3));
+    let mut agents = fastrand::Rng::with_seed(seed.wrapping_mul(5));
     let mut rows = odd_rows(seed, count);
     for row in &mut rows {
+        row["user_agent"] = odd_agent(&mut agents);
         row.as_object_mut().unwrap().extend(odd_network(&mut random));
         // One country is new.
         if random.u8(..4) == 0 && row["country_code"] != json!("CI") {

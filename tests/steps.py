@@ -6,6 +6,7 @@ stdout, in the report's order. Nothing here is fast: each figure is counted by i
 
 import datetime
 import json
+import re
 import sys
 from fractions import Fraction
 from math import atan2, ceil, cos, floor, hypot, radians, sin
@@ -219,9 +220,95 @@ def clusters(rows):
     return columns + ["first_seen", "last_seen", "assessed", "high"], told
 
 
+SIGNS = {
+    "driver": "selenium|webdriver|puppeteer|playwright|cypress/|testcafe|appium|nightmare/",
+    "headless": "headless|phantomjs|slimerjs|htmlunit|jsdom/",
+    "library": "python[-/]|aiohttp|(lib)?curl/|libcurl|pycurl|wget|(go-http-|apache-http|java-http-)client|libwww-perl"
+    "|node-fetch|undici|axios/|guzzlehttp|faraday v|restsharp|postmanruntime|insomnia/|httpie/|windowspowershell"
+    "|winhttp|k6/|\\A(java/|ruby|php/|node|got \\()",
+    "crawler": "scrapy/|facebookexternalhit|google-inspectiontool|bingpreview|slurp|lighthouse|\\Awhatsapp/",
+}
+CRAWLS = re.compile(r"crawler|spider|\+http|(?<!cu)bot(?![a-z0-9])", re.ASCII | re.IGNORECASE)
+UPDATING = ["Amazon Silk", "Chrome", "Edge", "Firefox", "Opera", "Samsung Internet", "Safari", "Vivaldi"]
+UPDATING += ["Chrome Mobile", "Chrome Mobile WebView", "Chrome Mobile iOS", "Edge Mobile", "Firefox Mobile"]
+UPDATING += ["Firefox iOS", "Opera Mobile", "Mobile Safari"]
+
+
+def sign(text):
+    if not text.strip():
+        return "empty"
+    for name, words in SIGNS.items():
+        if re.search(f"(?<![a-z0-9])(?:{words})", text, re.ASCII | re.IGNORECASE):
+            return name
+    return "crawler" if CRAWLS.search(text) else None
+
+
+def age(family, major):
+    """Major versions counted without gaps: there is no Safari from 19 to 25."""
+    return min(major, 18) + max(major - 25, 0) if "Safari" in family else major
+
+
+def user_agents(rows):
+    import ua_parser
+
+    read = {}
+    for text in {row["user_agent"] for row in rows} - {None}:
+        head = text.encode()[:512].decode(errors="ignore")
+        browser, system = ua_parser.parse_user_agent(head), ua_parser.parse_os(head)
+        number = re.fullmatch("[0-9]{1,6}", browser and browser.major or "")
+        major = int(number[0]) if number else None
+        families = [found.family if found and found.family != "Other" else "" for found in (browser, system)]
+        read[text] = (sign(head), families[0] or None, families[1] or None, major)
+    versions = [read[row["user_agent"]] for row in rows if row["user_agent"] is not None]
+    versions = [
+        (family, age(family, major))
+        for found, family, _, major in versions
+        if found is None and family in UPDATING and major is not None and major < 1000
+    ]
+    newest = {}
+    for (family, major), of_version in groups(versions, lambda version: version).items():
+        if len(of_version) >= wanted["min_newest"]:
+            newest[family] = max(newest.get(family, 0), major)
+
+    def key(row):
+        if row["user_agent"] is None:
+            return ("unknown", None, None)
+        found, family, system, major = read[row["user_agent"]]
+        if found:
+            kind = found
+        elif family is None:
+            kind = "unrecognised"
+        elif major is not None and newest.get(family, 0) - age(family, major) >= wanted["versions_behind"]:
+            kind = "outdated"
+        else:
+            kind = "ordinary"
+        return (kind, family, system)
+
+    told = []
+    for name, of_key in groups(rows, key).items():
+        agents = groups(of_key, lambda row: row["user_agent"])
+        agents.pop(None, None)
+        of_agents = agents.values() if agents else [of_key]
+        levels = [row["threat_level"] for row in of_key if row["threat_level"] is not None]
+        majors = [read[text][3] for text in agents if read[text][3] is not None]
+        told.append(
+            [*name, len(of_key), sum(inquiries(of_agent) for of_agent in of_agents), len(levels), levels.count("high")]
+            + [len(agents), min(majors, default=None), max(majors, default=None)]
+            + [min(agents, key=lambda text: (-len(agents[text]), text.encode()), default=None)]
+        )
+    kinds = [*SIGNS, "empty", "outdated", "unrecognised", "ordinary", "unknown"]
+    # All automation has the place of its last kind.
+    place = lambda kind: max(kinds.index(kind), kinds.index("empty"))
+    told.sort(
+        key=lambda row: (place(row[0]), -row[3], kinds.index(row[0]), nulls_last(row[1]), nulls_last(row[2]))
+    )
+    columns = ["kind", "family", "system", "sessions", "inquiries", "assessed", "high", "agents"]
+    return columns + ["oldest_major", "newest_major", "example"], told
+
+
 REPORTS = {
     reckon.__name__: reckon
-    for reckon in (time_to_start, address_velocity, impossible_travel, gps_distance, clusters)
+    for reckon in (time_to_start, address_velocity, impossible_travel, gps_distance, clusters, user_agents)
 }
 
 columns, told = REPORTS[job["report"]](sessions())

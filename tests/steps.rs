@@ -1,16 +1,17 @@
 //! Each report whose rows go through a step has the rows of an independent reckoning over the same files.
 
 use serde_json::{Value as Json, json};
-use session_risk::analysis::answer;
 use session_risk::analysis::bind::Arguments;
 use session_risk::analysis::catalogue::{Catalogue, Query};
 use session_risk::analysis::header::Literal;
 use session_risk::analysis::local::LocalEngine;
 use session_risk::analysis::rate::{HIGH, LOW, UNKNOWN};
 use session_risk::analysis::table::Table;
+use session_risk::analysis::{Scope, answer};
 
 use crate::duckdb::{assert_same_table, job};
 use crate::small_lake::{SmallLake, odd_rows};
+use crate::user_agents::odd_agent;
 
 const RECKONING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/steps.py");
 
@@ -23,11 +24,11 @@ fn reports() -> Vec<Query> {
 }
 
 /// One report's table, less the columns of its rates, and the values of its parameters.
-fn ours(query: &Query, lake: &SmallLake, given: &[(&str, i64)]) -> (Table, Json) {
+fn ours(query: &Query, scope: &Scope, given: &[(&str, i64)]) -> (Table, Json) {
     let given = given.iter().filter(|(name, _)| query.header.parameter(name).is_some());
     let given: Arguments =
         given.map(|(name, value)| ((*name).to_owned(), Literal::Integer(*value))).collect();
-    let answer = answer(query, &lake.scope(), &given, &LocalEngine::new(&lake.scope())).unwrap();
+    let answer = answer(query, scope, &given, &LocalEngine::new(scope)).unwrap();
     let parameters = answer.parameters.iter().map(|(name, value)| match value {
         Literal::Integer(value) => (name.clone(), json!(value)),
         other => panic!("{name} is {other}"),
@@ -43,15 +44,15 @@ fn ours(query: &Query, lake: &SmallLake, given: &[(&str, i64)]) -> (Table, Json)
 }
 
 /// The same by the reckoning.
-fn reckoned(query: &Query, lake: &SmallLake, parameters: &Json) -> Json {
-    let paths: Vec<&str> = lake.files.iter().map(|file| file.path.to_str().unwrap()).collect();
+fn reckoned(query: &Query, scope: &Scope, parameters: &Json) -> Json {
+    let paths: Vec<&str> = scope.files.iter().map(|file| file.path.to_str().unwrap()).collect();
     job(RECKONING, &json!({"report": query.name, "files": paths, "parameters": parameters}))
 }
 
 /// Compares one report with the reckoning; gives how many rows it has.
-fn assert_same(query: &Query, lake: &SmallLake, given: &[(&str, i64)]) -> usize {
-    let (table, parameters) = ours(query, lake, given);
-    assert_same_table(&format!("{} {parameters}", query.name), &table, &reckoned(query, lake, &parameters));
+pub(crate) fn assert_same(query: &Query, scope: &Scope, given: &[(&str, i64)]) -> usize {
+    let (table, parameters) = ours(query, scope, given);
+    assert_same_table(&format!("{} {parameters}", query.name), &table, &reckoned(query, scope, &parameters));
     table.rows.len()
 }
 
@@ -88,6 +89,7 @@ fn rows(seed: u64, count: usize) -> Vec<Json> {
         let country = ["US", "DE", "de", "BR", ""][random.usize(..5)];
         row["gps_country_code"] = or_null(&mut random, 0.3, json!(country));
         row["device_handoff_method"] = or_null(&mut random, 0.8, json!("qr"));
+        row["user_agent"] = odd_agent(&mut random);
     }
     rows
 }
@@ -120,6 +122,8 @@ const SETTINGS: &[&[(&str, i64)]] = &[
         ("min_inquiries", 2),
         ("min_shared", 2),
         ("hub_limit", 3),
+        ("versions_behind", 1),
+        ("min_newest", 1),
     ],
     &[
         ("min_burst", 25),
@@ -130,6 +134,8 @@ const SETTINGS: &[&[(&str, i64)]] = &[
         ("min_inquiries", 6),
         ("min_shared", 7),
         ("hub_limit", 9),
+        ("versions_behind", 20),
+        ("min_newest", 6),
     ],
 ];
 
@@ -140,7 +146,7 @@ fn every_step_gives_the_rows_of_an_independent_reckoning_over_odd_lakes() {
         let mut told = 0;
         for seed in 1..=4 {
             let lake = SmallLake::new(rows(seed, 1200));
-            told += SETTINGS.iter().map(|given| assert_same(&query, &lake, given)).sum::<usize>();
+            told += SETTINGS.iter().map(|given| assert_same(&query, &lake.scope(), given)).sum::<usize>();
         }
         assert!(told > 10, "{} gave {told} rows", query.name);
     }
@@ -151,7 +157,7 @@ fn every_step_gives_the_rows_of_an_independent_reckoning_over_odd_lakes() {
 fn every_step_gives_the_rows_of_an_independent_reckoning_over_no_session_one_session_and_nulls() {
     for query in reports() {
         for lake in [vec![], vec![json!({"is_vpn": true})], vec![json!({}); 40], rows(9, 1), rows(10, 2)] {
-            assert_same(&query, &SmallLake::new(lake), &[]);
+            assert_same(&query, &SmallLake::new(lake).scope(), &[]);
         }
     }
 }
@@ -162,6 +168,6 @@ fn every_step_gives_the_rows_of_an_independent_reckoning_over_no_session_one_ses
 fn a_difference_from_the_reckoning_is_seen() {
     let query = &reports()[0];
     let [lake, other] = [1, 2].map(|seed| SmallLake::new(rows(seed, 400)));
-    let (table, parameters) = ours(query, &lake, &[]);
-    assert_same_table(&query.name, &table, &reckoned(query, &other, &parameters));
+    let (table, parameters) = ours(query, &lake.scope(), &[]);
+    assert_same_table(&query.name, &table, &reckoned(query, &other.scope(), &parameters));
 }

@@ -19,6 +19,7 @@ mod gps_distance;
 mod impossible_travel;
 mod quantile;
 mod time_to_start;
+mod user_agents;
 
 /// Every step, in the order in which they are told.
 pub const STEPS: &[Step] = &[
@@ -27,6 +28,7 @@ pub const STEPS: &[Step] = &[
     impossible_travel::STEP,
     gps_distance::STEP,
     clusters::STEP,
+    user_agents::STEP,
 ];
 
 /// A step: what it needs and what it does.
@@ -110,6 +112,14 @@ pub enum StepError {
         needed: &'static str,
         /// The row, from 1.
         row: usize,
+    },
+    /// Rules that a step brings along and that are none.
+    #[error("the rules of the step `{step}`, which are built in, cannot be used: {reason}")]
+    Rules {
+        /// The step.
+        step: &'static str,
+        /// What is wrong with them.
+        reason: String,
     },
 }
 

@@ -78,8 +78,28 @@ struct Browser {
     signature: String,
 }
 
+/// The newest versions.
+const CHROME: u8 = 143;
+const FIREFOX: u8 = 145;
+
+/// The version of a browser that updates itself: most have the newest or one before it, a few stayed behind for good.
+fn recent(rng: &mut Rng, newest: u8) -> u8 {
+    let behind = match rng.u8(0..100) {
+        0..60 => 0,
+        60..80 => 1,
+        80..88 => 2,
+        88..93 => 3,
+        93..97 => 6,
+        97 => 15,
+        98 => 20,
+        // The last one for an old system.
+        _ => 34,
+    };
+    newest - behind
+}
+
 fn chrome(rng: &mut Rng, name: &'static str, mobile: &str) -> Browser {
-    let version = format!("{}.0.0.0", rng.u8(126..144));
+    let version = format!("{}.0.0.0", recent(rng, CHROME));
     let signature = format!("AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}{mobile} Safari/537.36");
     Browser { name, version, signature }
 }
@@ -114,7 +134,7 @@ fn desktop(rng: &mut Rng) -> Device {
             browser
         }
         ("Windows" | "GNU/Linux" | "Mac", 80..) => {
-            let version = format!("{}.0", rng.u8(128..146));
+            let version = format!("{}.0", recent(rng, FIREFOX));
             let signature = format!("Gecko/20100101 Firefox/{version}");
             Browser { name: "Firefox", version, signature }
         }
@@ -151,7 +171,7 @@ fn apple(rng: &mut Rng, device_type: &'static str, names: &[&'static str]) -> De
         );
         (Some("Mobile Safari"), Some(version), agent)
     } else {
-        let version = format!("{}.0.6723.90", rng.u8(126..144));
+        let version = format!("{}.0.6723.90", recent(rng, CHROME));
         let agent = format!(
             "Mozilla/5.0 ({platform}) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/{version} Mobile/15E148 Safari/604.1"
         );
