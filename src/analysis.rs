@@ -23,6 +23,7 @@ mod scope;
 pub mod steps;
 pub mod table;
 pub mod threshold;
+pub mod trusted;
 
 use bind::{Arguments, BindError};
 use catalogue::Query;
@@ -33,6 +34,7 @@ use rows::Rows;
 pub use scope::{Before, DayFile, Scope};
 use steps::StepError;
 use table::{Column, Table};
+use trusted::{LeftOut, Network, Part, Side};
 
 /// What an engine would do for a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +75,9 @@ pub trait Engine {
         };
         Ok(Box::new(table?))
     }
+
+    /// The same engine, whose table `sessions` is a part of all sessions.
+    fn over(&self, part: &Part) -> Box<dyn Engine>;
 
     /// Plans one bound SELECT without reading a file.
     ///
@@ -226,6 +231,8 @@ pub struct Explanation {
     pub sql: String,
     /// The days before the range that it looks back to and that are not complete.
     pub missing_before: Vec<Date>,
+    /// The networks whose sessions it would not see.
+    pub without: Vec<Network>,
     /// What the engine would do.
     pub plan: Plan,
 }
@@ -242,6 +249,8 @@ pub struct Answer {
     pub table: Table,
     /// The days before the range that the query looks back to and that are not complete.
     pub missing_before: Vec<Date>,
+    /// What of the range it did not see as its network is trusted, if it leaves any network out.
+    pub left_out: Option<LeftOut>,
     /// What it was compared with, if it was.
     pub compared: Option<Compared>,
 }
@@ -283,6 +292,10 @@ pub fn answer(
     let (sql, missing_before) = bound(query, scope, given)?;
     let (before, split) = (query.header.days_before(), query.header.split.as_deref());
     let of_engine = |source| AnalysisError::Engine { report: report(), source };
+    let others = others(query, scope, engine);
+    let left_out = others.as_ref().map(|_| scope.trusted.count(scope.range, engine));
+    let left_out = left_out.transpose().map_err(of_engine)?;
+    let engine = others.as_deref().unwrap_or(engine);
     let parameters = values(query, given);
     let mut table = match query.header.then {
         None => match split {
@@ -309,7 +322,7 @@ pub fn answer(
     {
         return Err(AnalysisError::Column { report: report(), role, column: column.clone() });
     }
-    Ok(Answer { parameters, query: query.clone(), table, missing_before, compared: None })
+    Ok(Answer { parameters, query: query.clone(), table, missing_before, left_out, compared: None })
 }
 
 /// Says what a question would run and read, without running it.
@@ -323,12 +336,22 @@ pub fn explain(
     engine: &dyn Engine,
 ) -> Result<Explanation, AnalysisError> {
     let (sql, missing_before) = bound(query, scope, given)?;
+    let others = others(query, scope, engine);
+    let without = if others.is_some() { scope.trusted.networks().to_vec() } else { Vec::new() };
+    let engine = others.as_deref().unwrap_or(engine);
     let plan = engine
         .plan(&sql, query.header.days_before())
         .map_err(|source| AnalysisError::Engine { report: query.name.clone(), source })?;
     let is_comment = |line: &&str| line.trim().is_empty() || line.trim().starts_with("--");
     let sql = sql.lines().skip_while(is_comment).collect::<Vec<_>>().join("\n");
-    Ok(Explanation { query: query.clone(), parameters: values(query, given), sql, missing_before, plan })
+    let parameters = values(query, given);
+    Ok(Explanation { query: query.clone(), parameters, sql, missing_before, without, plan })
+}
+
+/// An engine that does not see the sessions of trusted networks, where there are some and the query asks for that.
+fn others(query: &Query, scope: &Scope, engine: &dyn Engine) -> Option<Box<dyn Engine>> {
+    let leaves_out = query.header.without_trusted && !scope.trusted.is_empty();
+    leaves_out.then(|| engine.over(&scope.trusted.part(Side::Others)))
 }
 
 /// The SQL with everything bound, and the days that it looks back to in vain.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 27] = [
+const LIBRARIES: [(&str, &[&str]); 28] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local"]),
     ("axum", &["sandbox"]),
@@ -16,6 +16,7 @@ const LIBRARIES: [(&str, &[&str]); 27] = [
     ("flate2", &["import"]),
     ("hmac", &["session/privacy"]),
     ("indicatif", &["cli"]),
+    ("ipnet", &["analysis/trusted"]),
     ("kuva", &["report/chart"]),
     ("maud", &["report/chart", "report/html", "report/mail"]),
     ("nix", &["cli"]),

@@ -57,6 +57,7 @@ mod small_lake;
 mod status;
 mod steps;
 mod thresholds;
+mod trusted;
 mod truth;
 mod vanished;
 mod verify;

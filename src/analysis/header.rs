@@ -14,6 +14,7 @@
 //! -- detail: COLUMN, or COLUMN = EXPRESSION              repeatable; the sessions that equal a row's are its
 //! -- note: how the figures mislead                       repeatable
 //! -- before: 28d                                         days read before the range: rows without `in_range`
+//! -- without: trusted_networks                           sessions that the query is not to see
 //! -- split: device_id                                    each row comes from the sessions of one value of it
 //! -- then: STEP                                          what is made of the rows; key, rates and chart are over that
 //! ```
@@ -50,6 +51,8 @@ pub struct Header {
     pub notes: Vec<String>,
     /// How many days before the range the query reads.
     pub before: Option<u32>,
+    /// Whether the query is not to see the sessions of trusted networks.
+    pub without_trusted: bool,
     /// The column of which each row of the answer concerns one value's sessions only, so that they can be read some at
     /// a time.
     pub split: Option<String>,
@@ -184,8 +187,20 @@ pub enum Problem {
     NoQuery,
 }
 
-const FIELDS: [&str; 11] =
-    ["title", "question", "key", "rate", "chart", "parameter", "detail", "note", "before", "split", "then"];
+const FIELDS: [&str; 12] = [
+    "title",
+    "question",
+    "key",
+    "rate",
+    "chart",
+    "parameter",
+    "detail",
+    "note",
+    "before",
+    "without",
+    "split",
+    "then",
+];
 
 impl Header {
     /// How many days before the range the query reads; 0 if none.
