@@ -1,6 +1,7 @@
 -- title: Bursts from one address
 -- question: Which IP addresses send many sessions within minutes, an hour or a day?
 -- key: ip_address
+-- without: trusted_networks
 -- split: ip_address
 -- chart: bar most_1h by ip_address
 -- parameter: min_burst = 10 (2..1000000) addresses with fewer sessions within any 24 hours are left out

@@ -1,6 +1,7 @@
 -- title: Addresses per device
 -- question: Which devices come from several addresses and countries?
 -- key: device_id
+-- without: trusted_networks
 -- split: device_id
 -- chart: bar addresses by device_id
 -- parameter: min_addresses = 3 (1..1000000) devices with fewer addresses are left out

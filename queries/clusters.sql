@@ -1,6 +1,7 @@
 -- title: Clusters
 -- question: Which inquiries hang together by devices and addresses that they share?
 -- key: name
+-- without: trusted_networks
 -- rate: high_rate = high / assessed of sessions
 -- chart: bar inquiries by name
 -- parameter: min_inquiries = 3 (1..1000000) clusters of fewer inquiries are left out

@@ -1,6 +1,7 @@
 -- title: Impossible travel
 -- question: Which devices and inquiries have sessions in places too far apart for the time between them?
 -- key: kind, id, from_session, to_session
+-- without: trusted_networks
 -- chart: bar km by id
 -- parameter: allowance_km = 100 (0..5000) kilometres that the places of two addresses may be wrong by
 -- parameter: max_kmh = 1000 (1..100000) kilometres an hour that can be travelled; what is faster is shown

@@ -1,6 +1,7 @@
 -- title: Inquiries per address
 -- question: Which IP addresses do several inquiries come from?
 -- key: ip_address
+-- without: trusted_networks
 -- split: ip_address
 -- chart: bar inquiries by ip_address
 -- parameter: min_inquiries = 2 (1..1000000) addresses with fewer inquiries are left out

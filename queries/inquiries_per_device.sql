@@ -1,6 +1,7 @@
 -- title: Inquiries per device
 -- question: Which devices do several inquiries come from?
 -- key: device_id
+-- without: trusted_networks
 -- split: device_id
 -- chart: bar inquiries by device_id
 -- parameter: min_inquiries = 2 (1..1000000) devices with fewer inquiries are left out

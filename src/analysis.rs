@@ -23,6 +23,7 @@ mod scope;
 pub mod steps;
 pub mod table;
 pub mod threshold;
+pub mod trusted;
 
 use bind::{Arguments, BindError};
 use catalogue::Query;
@@ -33,6 +34,7 @@ use rows::Rows;
 pub use scope::{Before, DayFile, Scope};
 use steps::StepError;
 use table::{Column, Table};
+use trusted::{LeftOut, Network, Part, Side};
 
 /// What an engine would do for a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +83,9 @@ pub trait Engine {
     fn queries(&self, sqls: &[&str], before: u32) -> Vec<Result<Table, EngineError>> {
         sqls.iter().map(|sql| self.query(sql, before)).collect()
     }
+
+    /// The same engine, whose table `sessions` is a part of all sessions.
+    fn over(&self, part: &Part) -> Box<dyn Engine>;
 
     /// Plans one bound SELECT without reading a file.
     ///
@@ -234,6 +239,8 @@ pub struct Explanation {
     pub sql: String,
     /// The days before the range that it looks back to and that are not complete.
     pub missing_before: Vec<Date>,
+    /// The networks whose sessions it would not see.
+    pub without: Vec<Network>,
     /// What the engine would do.
     pub plan: Plan,
 }
@@ -250,6 +257,8 @@ pub struct Answer {
     pub table: Table,
     /// The days before the range that the query looks back to and that are not complete.
     pub missing_before: Vec<Date>,
+    /// What of the range it did not see as its network is trusted, if it leaves any network out.
+    pub left_out: Option<LeftOut>,
     /// What it was compared with, if it was.
     pub compared: Option<Compared>,
 }
@@ -314,7 +323,7 @@ pub fn answers(
         }
     }
     let answered = |(place, question): (usize, Question<'_>)| match tables.remove(&place) {
-        Some(table) => question.answered(table),
+        Some(table) => question.answered(table, None),
         None => question.ask(engine),
     };
     questions.into_iter().enumerate().map(answered).collect()
@@ -323,13 +332,14 @@ pub fn answers(
 /// A query with everything bound.
 struct Question<'a> {
     query: &'a Query,
+    scope: &'a Scope,
     sql: String,
     parameters: BTreeMap<String, Literal>,
     missing_before: Vec<Date>,
 }
 
 impl<'a> Question<'a> {
-    fn new(query: &'a Query, scope: &Scope, given: &Arguments) -> Result<Self, AnalysisError> {
+    fn new(query: &'a Query, scope: &'a Scope, given: &Arguments) -> Result<Self, AnalysisError> {
         let missing_before = scope.before(query.header.days_before()).missing;
         let bound = bind::bind(&query.sql, &query.header, scope.range, missing_before.len(), given);
         let sql = bound.map_err(|source| AnalysisError::Bind { report: query.name.clone(), source })?;
@@ -338,11 +348,22 @@ impl<'a> Question<'a> {
             (parameter.name.clone(), value.clone())
         };
         let parameters = query.header.parameters.iter().map(value).collect();
-        Ok(Self { query, sql, parameters, missing_before })
+        Ok(Self { query, scope, sql, parameters, missing_before })
     }
 
+    /// Whether it can be asked together with others: their rows are plain, and from all sessions.
     fn has_few_groups(&self) -> bool {
-        self.query.header.few_groups && self.query.header.then.is_none()
+        self.query.header.few_groups && self.query.header.then.is_none() && !self.leaves_out()
+    }
+
+    /// Whether it does not see the sessions of trusted networks.
+    fn leaves_out(&self) -> bool {
+        self.query.header.without_trusted && !self.scope.trusted.is_empty()
+    }
+
+    /// An engine that does not see them.
+    fn others(&self, engine: &dyn Engine) -> Option<Box<dyn Engine>> {
+        self.leaves_out().then(|| engine.over(&self.scope.trusted.part(Side::Others)))
     }
 
     fn of_engine(&self, source: EngineError) -> AnalysisError {
@@ -350,27 +371,35 @@ impl<'a> Question<'a> {
     }
 
     fn ask(self, engine: &dyn Engine) -> Result<Answer, AnalysisError> {
+        let others = self.others(engine);
+        let left_out = others.as_ref().map(|_| self.scope.trusted.count(self.scope.range, engine));
+        let left_out = left_out.transpose().map_err(|source| self.of_engine(source))?;
+        let table = self.table(others.as_deref().unwrap_or(engine))?;
+        self.answered(table, left_out)
+    }
+
+    /// The rows of the SQL, or those of its step.
+    fn table(&self, engine: &dyn Engine) -> Result<Table, AnalysisError> {
         let header = &self.query.header;
         let (before, split) = (header.days_before(), header.split.as_deref());
-        let table = match (header.then, split) {
-            (None, Some(column)) => engine.query_split(&self.sql, before, column),
-            (None, None) => engine.query(&self.sql, before),
-            (Some(step), _) => {
-                let rows = engine.rows(&self.sql, before, split).map_err(|source| self.of_engine(source))?;
-                let whole = |name: &str| match self.parameters.get(name) {
-                    Some(Literal::Integer(value)) => Some(*value),
-                    _ => None,
-                };
-                let table = step.run(&*rows, whole);
-                Ok(table.map_err(|source| AnalysisError::Step { report: self.query.name.clone(), source })?)
-            }
+        let Some(step) = header.then else {
+            let table = match split {
+                Some(column) => engine.query_split(&self.sql, before, column),
+                None => engine.query(&self.sql, before),
+            };
+            return table.map_err(|source| self.of_engine(source));
         };
-        let table = table.map_err(|source| self.of_engine(source))?;
-        self.answered(table)
+        let rows = engine.rows(&self.sql, before, split).map_err(|source| self.of_engine(source))?;
+        let whole = |name: &str| match self.parameters.get(name) {
+            Some(Literal::Integer(value)) => Some(*value),
+            _ => None,
+        };
+        let table = step.run(&*rows, whole);
+        table.map_err(|source| AnalysisError::Step { report: self.query.name.clone(), source })
     }
 
     /// Computes the rates, and checks that what the header names is there.
-    fn answered(self, mut table: Table) -> Result<Answer, AnalysisError> {
+    fn answered(self, mut table: Table, left_out: Option<LeftOut>) -> Result<Answer, AnalysisError> {
         let header = &self.query.header;
         let report = || self.query.name.clone();
         rate::append(&mut table, &header.rates)
@@ -384,7 +413,7 @@ impl<'a> Question<'a> {
             return Err(AnalysisError::Column { report: report(), role, column: column.clone() });
         }
         let Self { query, parameters, missing_before, .. } = self;
-        Ok(Answer { parameters, query: query.clone(), table, missing_before, compared: None })
+        Ok(Answer { parameters, query: query.clone(), table, missing_before, left_out, compared: None })
     }
 }
 
@@ -398,11 +427,13 @@ pub fn explain(
     given: &Arguments,
     engine: &dyn Engine,
 ) -> Result<Explanation, AnalysisError> {
-    let Question { sql, parameters, missing_before, .. } = Question::new(query, scope, given)?;
-    let plan = engine
-        .plan(&sql, query.header.days_before())
-        .map_err(|source| AnalysisError::Engine { report: query.name.clone(), source })?;
+    let question = Question::new(query, scope, given)?;
+    let others = question.others(engine);
+    let without = if others.is_some() { scope.trusted.networks().to_vec() } else { Vec::new() };
+    let plan = others.as_deref().unwrap_or(engine).plan(&question.sql, query.header.days_before());
+    let plan = plan.map_err(|source| question.of_engine(source))?;
+    let Question { sql, parameters, missing_before, .. } = question;
     let is_comment = |line: &&str| line.trim().is_empty() || line.trim().starts_with("--");
     let sql = sql.lines().skip_while(is_comment).collect::<Vec<_>>().join("\n");
-    Ok(Explanation { query: query.clone(), parameters, sql, missing_before, plan })
+    Ok(Explanation { query: query.clone(), parameters, sql, missing_before, without, plan })
 }

@@ -31,6 +31,7 @@ mod shell;
 mod signals;
 mod status;
 pub mod thresholds;
+pub mod trust;
 mod verify;
 
 use std::ffi::OsString;
@@ -93,7 +94,7 @@ enum Command {
     /// Ask the lake one question, in SQL or by a report's name
     Query(query::QueryArgs),
     /// Fetch, then report: the nightly job
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Tell what the lake holds, how fresh and how complete it is
     Status(status::StatusArgs),
     /// Erase sessions from the lake and keep them out from then on
@@ -125,6 +126,14 @@ impl Command {
             Self::Run(args) => Some(args.report_args()),
             Self::Demo(args) => Some(args.report_args()),
             _ => None,
+        }
+    }
+
+    /// The flags of the commands that print a page.
+    fn page_args(&mut self) -> Option<&mut report::PageArgs> {
+        match self {
+            Self::Query(args) => Some(args.page_args()),
+            other => other.report_args().map(|args| &mut args.page),
         }
     }
 }
@@ -173,12 +182,17 @@ enum ParseError {
 
 fn parse(args: &[OsString]) -> Result<Cli, ParseError> {
     let named = named_settings(args);
-    let settings = Settings::load(named.as_deref(), &[thresholds::ENTRY]).map_err(ParseError::Config)?;
+    let settings =
+        Settings::load(named.as_deref(), &[thresholds::ENTRY, trust::ENTRY]).map_err(ParseError::Config)?;
     let command = settings.lay_under(Cli::command()).map_err(ParseError::Config)?;
     let matches = command.try_get_matches_from(args).map_err(ParseError::Clap)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(ParseError::Clap)?;
     if let Some(args) = cli.command.report_args() {
         args.thresholds.settings = settings.entries(thresholds::ENTRY).map_err(ParseError::Config)?;
+    }
+    if let Some(args) = cli.command.page_args() {
+        args.trust.settings = settings.entries(trust::ENTRY).map_err(ParseError::Config)?;
+        args.trust.file = named;
     }
     Ok(cli)
 }
@@ -210,7 +224,7 @@ fn execute(command: Command, console: &Console) -> anyhow::Result<Exit> {
         Command::Import(args) => import::run(args, runtime.handle(), console),
         Command::Report(args) => scope::run(args, runtime.handle(), console, &mut stdout),
         Command::Query(args) => query::run(args, runtime.handle(), console, &mut stdout),
-        Command::Run(args) => run::run(args, runtime.handle(), console, &mut stdout),
+        Command::Run(args) => run::run(*args, runtime.handle(), console, &mut stdout),
         Command::Status(args) => status::run(args, runtime.handle(), console, &mut stdout),
         Command::Forget(args) => forget::run(args, runtime.handle(), console),
         Command::Verify(args) => verify::run(args, runtime.handle(), console, &mut stdout),

@@ -16,6 +16,7 @@ const LIBRARIES: [(&str, &[&str]); 28] = [
     ("flate2", &["import"]),
     ("hmac", &["session/privacy"]),
     ("indicatif", &["cli"]),
+    ("ipnet", &["analysis/trusted"]),
     ("kuva", &["report/chart"]),
     ("maud", &["report/chart", "report/html", "report/mail"]),
     ("nix", &["cli"]),

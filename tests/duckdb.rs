@@ -72,11 +72,17 @@ fn plain(value: &Value) -> Json {
 
 /// The query's columns and rows by DuckDB, over a range that begins on that day.
 pub(crate) fn in_duckdb(files: &[DayFile], since: Date, sql: &str) -> Json {
+    in_duckdb_without(&json!([]), files, since, sql)
+}
+
+/// The same without the sessions of networks, each with its last day or null.
+pub(crate) fn in_duckdb_without(networks: &Json, files: &[DayFile], since: Date, sql: &str) -> Json {
     let folder = TempDir::new().unwrap();
     let no_rows = folder.path().join("no-rows.parquet");
     small_lake::write(&no_rows, &[]);
     let paths: Vec<&str> = files.iter().map(|file| file.path.to_str().unwrap()).collect();
-    job(DUCKDB, &json!({"files": paths, "no_rows": no_rows, "since": since.to_string(), "sql": sql}))
+    let since = since.to_string();
+    job(DUCKDB, &json!({"files": paths, "no_rows": no_rows, "since": since, "sql": sql, "without": networks}))
 }
 
 const DUCKDB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/duckdb_query.py");

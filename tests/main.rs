@@ -58,6 +58,7 @@ mod small_lake;
 mod status;
 mod steps;
 mod thresholds;
+mod trusted;
 mod truth;
 mod user_agents;
 mod vanished;

@@ -23,6 +23,7 @@ pub(crate) fn options(names: &[&str], format: Format, width: usize) -> ReportOpt
         arguments: BTreeMap::new(),
         compare: None,
         thresholds: Vec::new(),
+        trusted: Vec::new(),
         format,
         output: None,
         terminal: Terminal { width, ..Terminal::default() },

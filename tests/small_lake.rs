@@ -15,6 +15,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
+use session_risk::analysis::trusted::Trusted;
 use session_risk::analysis::{Before, DayFile, Scope};
 use session_risk::range::{DayRange, utc_date};
 use session_risk::session::schema::schema;
@@ -75,6 +76,7 @@ pub(crate) fn scope(range: DayRange, files: &[DayFile]) -> Scope {
         missing: Vec::new(),
         newest: Some("2026-11-20T23:58:04Z".parse().unwrap()),
         complete: true,
+        trusted: Trusted::default(),
         notes: Vec::new(),
     }
 }

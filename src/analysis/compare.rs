@@ -8,6 +8,7 @@
 
 use super::header::Rate;
 use super::table::{Column, Table, Type, Value};
+use super::trusted::LeftOut;
 use super::{AnalysisError, Answer, Scope};
 use crate::range::DayRange;
 
@@ -58,6 +59,8 @@ pub struct Compared {
     pub range: DayRange,
     /// The earlier window's rows.
     pub earlier: Table,
+    /// What of the earlier window was left out as its network is trusted, if any network is.
+    pub left_out: Option<LeftOut>,
     /// How each row of the answer stands to it.
     pub rows: Vec<Joined>,
     /// How many rows the answer has of its own; those after them are the earlier window's alone.
@@ -118,7 +121,8 @@ pub fn compare(
         row.extend(cells);
         row.push(Value::Text(joined.state.name().to_owned()));
     }
-    answer.compared = Some(Compared { range: earlier_scope.range, earlier: earlier.table, rows, own, notes });
+    let Answer { table: earlier, left_out, .. } = earlier;
+    answer.compared = Some(Compared { range: earlier_scope.range, earlier, left_out, rows, own, notes });
     Ok(())
 }
 

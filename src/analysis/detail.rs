@@ -138,6 +138,8 @@ pub fn query(of: &Query, row: &Row, engine: &dyn Engine) -> Result<Query, Detail
         title: format!("{}: sessions of a row", of.header.title),
         question: format!("Which sessions are those where {}?", told.join(" and ")),
         key: vec!["session_id".to_owned()],
+        // What the report did not count is not listed.
+        without_trusted: of.header.without_trusted,
         ..Header::default()
     };
     let sql = format!(

@@ -14,6 +14,7 @@
 //! -- detail: COLUMN, or COLUMN = EXPRESSION              repeatable; the sessions that equal a row's are its
 //! -- note: how the figures mislead                       repeatable
 //! -- before: 28d                                         days read before the range: rows without `in_range`
+//! -- without: trusted_networks                           sessions that the query is not to see
 //! -- split: device_id                                    each row comes from the sessions of one value of it
 //! -- groups: few                                         its groupings stay small however many sessions there are
 //! -- then: STEP                                          what is made of the rows; key, rates and chart are over that
@@ -51,6 +52,8 @@ pub struct Header {
     pub notes: Vec<String>,
     /// How many days before the range the query reads.
     pub before: Option<u32>,
+    /// Whether the query is not to see the sessions of trusted networks.
+    pub without_trusted: bool,
     /// The column of which each row of the answer concerns one value's sessions only, so that they can be read some at
     /// a time.
     pub split: Option<String>,
@@ -187,7 +190,7 @@ pub enum Problem {
     NoQuery,
 }
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "title",
     "question",
     "key",
@@ -197,6 +200,7 @@ const FIELDS: [&str; 12] = [
     "detail",
     "note",
     "before",
+    "without",
     "split",
     "groups",
     "then",

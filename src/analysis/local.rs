@@ -21,12 +21,14 @@ use polars::sql::SQLContext;
 use self::shares::Values;
 use super::rows::Rows;
 use super::table::Table;
+use super::trusted::Part;
 use super::{DayFile, Engine, EngineError, Plan, Scope, bind, near};
 use crate::range::DayRange;
 use crate::session::schema;
 
 mod convert;
 mod frame;
+mod part;
 mod shares;
 
 /// Four bytes at both ends of every Parquet file.
@@ -44,6 +46,8 @@ pub struct LocalEngine {
     files: Vec<PathBuf>,
     range: DayRange,
     before: Vec<DayFile>,
+    /// The sessions that are meant; none means all.
+    part: Option<Part>,
     share_bytes: u64,
 }
 
@@ -53,6 +57,8 @@ struct Reading {
     files: Vec<PathBuf>,
     /// The first day of the range, where there may be rows before it.
     since: Option<Date>,
+    /// The part of the sessions that is meant; none means all.
+    part: Option<Part>,
     /// The values whose sessions are meant; none means all.
     values: Option<Values>,
 }
@@ -66,6 +72,7 @@ impl LocalEngine {
             files: scope.files.iter().map(|file| file.path.clone()).collect(),
             range: scope.range,
             before: scope.before.files.clone(),
+            part: None,
             share_bytes: SHARE_BYTES,
         }
     }
@@ -82,17 +89,19 @@ impl LocalEngine {
             files: Vec::new(),
             range: DayRange::ending(jiff::civil::date(2000, 1, 1), 1),
             before: Vec::new(),
+            part: None,
             share_bytes: SHARE_BYTES,
         }
     }
 
     fn reading(&self, before: u32) -> Reading {
+        let part = self.part.clone();
         let Some(stretch) = self.range.before(before) else {
-            return Reading { files: self.files.clone(), since: None, values: None };
+            return Reading { files: self.files.clone(), since: None, part, values: None };
         };
         let before = self.before.iter().filter(|file| stretch.contains(file.date));
         let files = before.map(|file| file.path.clone()).chain(self.files.iter().cloned());
-        Reading { files: files.collect(), since: Some(self.range.since()), values: None }
+        Reading { files: files.collect(), since: Some(self.range.since()), part, values: None }
     }
 }
 
@@ -117,6 +126,10 @@ impl Engine for LocalEngine {
             // By itself, the one that is at fault says what is wrong, and the others are answered.
             _ => sqls.iter().map(|sql| self.query(sql, before)).collect(),
         }
+    }
+
+    fn over(&self, part: &Part) -> Box<dyn Engine> {
+        Box::new(Self { part: Some(part.clone()), ..self.clone() })
     }
 
     fn plan(&self, sql: &str, before: u32) -> Result<Plan, EngineError> {
@@ -232,11 +245,8 @@ fn collect_all(reading: &Reading, sqls: &[&str]) -> PolarsResult<Vec<DataFrame>>
 
 fn planned(reading: &Reading, sql: &str) -> PolarsResult<LazyFrame> {
     let mut context = SQLContext::new();
-    let sessions = sessions(reading)?;
-    let sessions = match &reading.values {
-        Some(values) => sessions.filter(values.filter()),
-        None => sessions,
-    };
+    let filters = [reading.values.as_ref().map(Values::filter), reading.part.as_ref().map(part::filter)];
+    let sessions = filters.into_iter().flatten().fold(sessions(reading)?, LazyFrame::filter);
     context.register("sessions", sessions);
     context.execute(sql)
 }
@@ -358,7 +368,7 @@ mod tests {
     fn only_the_columns_that_are_asked_for_are_read() {
         let file = PathBuf::from("/nowhere/created_date=2026-11-20/sessions.parquet");
         let query = "SELECT EXTRACT(HOUR FROM created_at) AS hour, COUNT(is_vpn) FROM sessions GROUP BY 1";
-        let reading = Reading { files: vec![file], since: None, values: None };
+        let reading = Reading { files: vec![file], since: None, part: None, values: None };
         let plan = planned(&reading, query).unwrap().explain(true).unwrap();
         assert!(plan.contains("PROJECT 2/41 COLUMNS"), "{plan}");
         assert_eq!(columns_read(&reading, query).unwrap(), ["created_at", "is_vpn"]);

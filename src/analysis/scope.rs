@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::trusted::Trusted;
 use crate::range::DayRange;
 
 /// One day's Parquet file.
@@ -33,6 +34,8 @@ pub struct Scope {
     pub newest: Option<Timestamp>,
     /// Whether every day of the range is complete.
     pub complete: bool,
+    /// The networks whose sessions are kept from the queries that ask for it.
+    pub trusted: Trusted,
     /// What a reader must know about the range, a sentence each.
     pub notes: Vec<String>,
 }

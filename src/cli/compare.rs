@@ -109,6 +109,7 @@ pub(super) fn earlier(
         range,
         files: day_files(lake, complete),
         before: before(lake, manifest, range, days_before),
+        trusted: scope.trusted.clone(),
         complete: incomplete.is_empty(),
         newest,
         notes: Vec::new(),

@@ -98,6 +98,7 @@ fn is_wrong_usage(error: &ReportError) -> bool {
         | ReportError::Backwards(_)
         | ReportError::OneAtATime { .. }
         | ReportError::Threshold(_)
+        | ReportError::Trust(_)
         | ReportError::Folder { .. } => true,
         ReportError::Analysis(error) => error.is_about_the_query(),
         _ => false,

@@ -34,7 +34,7 @@ pub(super) fn explain(
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
     let (manifest, days_before) = (lake.manifest()?, options.days_before());
-    let mut scope = scope(lake, &manifest, days, days_before, Timestamp::now())?;
+    let mut scope = scope(lake, &manifest, days, options, Timestamp::now())?;
     let compare = options.compare;
     let earlier =
         compare.map(|compare| earlier(compare, lake, &manifest, days_before, &mut scope)).transpose()?;

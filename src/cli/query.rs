@@ -39,6 +39,13 @@ pub(super) struct QueryArgs {
     explain: bool,
 }
 
+impl QueryArgs {
+    /// The flags of its page.
+    pub(super) fn page_args(&mut self) -> &mut PageArgs {
+        &mut self.page
+    }
+}
+
 pub(super) fn run(
     args: QueryArgs,
     runtime: &Handle,

@@ -17,9 +17,11 @@ use super::catalogue::{AskError, CatalogueArgs};
 use super::compare::{Compare, parse_compare};
 use super::days::{Days, parse_date, parse_days};
 use super::thresholds::{self, ThresholdArgs, ThresholdError};
+use super::trust::TrustArgs;
 use crate::analysis::bind::Arguments;
 use crate::analysis::catalogue::Query;
 use crate::analysis::threshold::{Threshold, Verdict};
+use crate::analysis::trusted::{Network, NetworkError};
 use crate::analysis::{AnalysisError, Scope};
 use crate::range::{Backwards, DayRange};
 use crate::report::csv::Csv;
@@ -56,6 +58,10 @@ pub struct PageArgs {
     /// What can be asked.
     #[command(flatten)]
     pub catalogue: CatalogueArgs,
+
+    /// What is not to be seen of it.
+    #[command(flatten)]
+    pub trust: TrustArgs,
 
     /// How many days, ending with --until or else with the last complete day
     #[arg(long, value_name = "DAYS", default_value = "28d", value_parser = parse_days, conflicts_with = "since",
@@ -111,6 +117,8 @@ pub struct ReportOptions {
     pub compare: Option<Compare>,
     /// What must not be so; each on one of the reports.
     pub thresholds: Vec<Threshold>,
+    /// The networks whose sessions some of the reports leave out.
+    pub trusted: Vec<Network>,
     /// How they look.
     pub format: Format,
     /// The folder for one file a report; none for standard output.
@@ -172,6 +180,9 @@ pub enum ReportError {
     /// One of the thresholds: wrong usage.
     #[error(transparent)]
     Threshold(#[from] ThresholdError),
+    /// One of the trusted networks: wrong usage.
+    #[error(transparent)]
+    Trust(#[from] NetworkError),
 }
 
 impl ReportArgs {
@@ -186,7 +197,7 @@ impl ReportArgs {
     /// Turns the flags into options and the days that were asked for.
     ///
     /// # Errors
-    /// [`ReportError::Ask`], [`ReportError::Backwards`], or [`ReportError::Threshold`] for one on no report of these.
+    /// As [`PageArgs::into_options`], or [`ReportError::Threshold`] for one on no report of these.
     pub fn into_options(
         self,
         lake: &str,
@@ -207,7 +218,7 @@ impl PageArgs {
     /// Turns the flags into options for these queries and the days that were asked for.
     ///
     /// # Errors
-    /// [`ReportError::Ask`] or [`ReportError::Backwards`].
+    /// [`ReportError::Ask`], [`ReportError::Backwards`] or [`ReportError::Trust`].
     pub fn into_options(
         self,
         queries: Vec<Query>,
@@ -216,8 +227,8 @@ impl PageArgs {
         generated_at: Timestamp,
     ) -> Result<(ReportOptions, Days), ReportError> {
         let sources = self.sources(lake);
-        let Self { catalogue, last, since, until, include_today, format, output } = self;
-        let arguments = catalogue.arguments(&queries)?;
+        let Self { catalogue, trust, last, since, until, include_today, format, output } = self;
+        let (arguments, trusted) = (catalogue.arguments(&queries)?, trust.networks()?);
         let days = match (since, until) {
             (Some(since), Some(until)) => Days::Range(DayRange::new(since, until)?),
             (None, Some(until)) => Days::Range(DayRange::ending(until, last)),
@@ -230,6 +241,7 @@ impl PageArgs {
             arguments,
             compare,
             thresholds,
+            trusted,
             format,
             output,
             terminal,
@@ -239,12 +251,13 @@ impl PageArgs {
         Ok((options, days))
     }
 
-    /// The flags by which another command reads the same lake and catalogue.
+    /// The flags by which another command reads the same of the lake, and the same catalogue.
     fn sources(&self, lake: &str) -> Vec<String> {
         let mut flags = vec!["--lake".to_owned(), lake.to_owned()];
         if let Some(folder) = &self.catalogue.queries {
             flags.extend(["--queries".to_owned(), folder.display().to_string()]);
         }
+        flags.extend(self.trust.flags());
         flags
     }
 }

@@ -14,6 +14,7 @@ use super::privacy::PrivacyArgs;
 use super::report::ReportArgs;
 use super::scheduler::{Part, SchedulerArgs};
 use super::scope::{report, terminal};
+use super::trust::trusted;
 use crate::export::Range;
 use crate::lake::Lake;
 use crate::report::{text, verdicts};
@@ -54,6 +55,8 @@ pub(super) fn run(
     options.prepare()?;
     let asked = walk.asked(Range::default(), false);
     let privacy = privacy.privacy()?;
+    // The lake keeps to this mode: what cannot be told in it is refused before anything is fetched.
+    trusted(&options, privacy.mode())?;
     let settings = settings(location, &api, &walk, &privacy, asked);
     let fetch = Fetch {
         location,

@@ -18,6 +18,7 @@ use super::explain::{explain, explanations, list};
 use super::fetch::LakeArgs;
 use super::report::{ReportArgs, ReportOptions, render};
 use super::scheduler::Part;
+use super::trust::trusted;
 use crate::analysis::{Before, DayFile, Scope};
 use crate::lake::window::Window;
 use crate::lake::{Lake, Manifest};
@@ -78,7 +79,7 @@ pub(super) fn report(
 ) -> anyhow::Result<Part> {
     let manifest = lake.manifest()?;
     let days_before = options.days_before();
-    let mut scope = scope(lake, &manifest, days, days_before, Timestamp::now())?;
+    let mut scope = scope(lake, &manifest, days, options, Timestamp::now())?;
     let compare = options.compare;
     let mut earlier =
         compare.map(|compare| earlier(compare, lake, &manifest, days_before, &mut scope)).transpose()?;
@@ -100,20 +101,29 @@ pub(super) fn report(
     }
     let verdicts = render(options, &scope, earlier.as_ref(), stdout)?;
     stdout.flush()?;
+    let left_out = words::left_out(
+        scope.trusted.left_out(),
+        earlier.as_ref().and_then(|earlier| earlier.trusted.left_out()),
+    );
+    for sentence in left_out.iter().filter(|_| !options.is_read_at_once()) {
+        console.say(&format!("session-risk: {}", text::visible(sentence)));
+    }
     for verdict in verdicts.iter().filter(|verdict| verdicts::is_remarkable(verdict)) {
         console.say(&format!("session-risk: threshold {}", text::visible(&verdicts::words(verdict))));
     }
     Ok(Part::judged(verdicts))
 }
 
-/// The range and files that the days asked for come to, and those of so many days before them.
+/// The range and files that the days asked for come to, those of the days before them that the reports look back to,
+/// and what of them some of the reports are not to see.
 pub(super) fn scope(
     lake: &Lake,
     manifest: &Manifest,
     days: Days,
-    days_before: u32,
+    options: &ReportOptions,
     now: Timestamp,
 ) -> anyhow::Result<Scope> {
+    let trusted = trusted(options, &manifest.lake.privacy)?;
     let today = utc_date(now);
     let last_complete = manifest.last_complete().or_else(|| match days {
         // These ask for days whether or not any is complete.
@@ -140,7 +150,8 @@ pub(super) fn scope(
     Ok(Scope {
         range,
         files: day_files(lake, window.with_file),
-        before: before(lake, manifest, range, days_before),
+        before: before(lake, manifest, range, options.days_before()),
+        trusted,
         complete: window.incomplete.is_empty(),
         notes: notes(range, manifest, today),
         missing: window.incomplete,

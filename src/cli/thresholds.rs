@@ -10,6 +10,7 @@ use super::ask::ask;
 use super::report::{ReportError, ReportOptions};
 use crate::analysis::catalogue::{Catalogue, Query, UnknownReport};
 use crate::analysis::threshold::{Condition, ConditionError, Severity, Threshold, UnfitError, Verdict};
+use crate::analysis::trusted::Trusted;
 use crate::analysis::{Answer, Before, Scope};
 use crate::range::{DayRange, utc_date};
 
@@ -149,6 +150,7 @@ fn no_day(now: Timestamp) -> Scope {
         missing: Vec::new(),
         newest: None,
         complete: true,
+        trusted: Trusted::default(),
         notes: Vec::new(),
     }
 }

@@ -85,6 +85,9 @@ impl Explained<'_> {
             if let Some(step) = explanation.query.header.then {
                 writeln!(out, "Then: {}: {}", step.name, step.does)?;
             }
+            for network in &explanation.without {
+                writeln!(out, "Without: {}", text::visible(&network.to_string()))?;
+            }
             writeln!(out, "SQL:")?;
             for line in explanation.sql.lines() {
                 writeln!(out, "{}", format!("  {}", text::visible(&line.replace('\t', "    "))).trim_end())?;
@@ -145,6 +148,8 @@ struct Report<'a> {
     columns: &'a [String],
     days_before: u32,
     missing_before: usize,
+    /// The trusted networks whose sessions it would not see.
+    without: Vec<String>,
     sql: &'a str,
     /// Null where the rows are the SQL's own.
     then: Option<&'static str>,
@@ -160,6 +165,7 @@ impl<'a> Report<'a> {
             columns: &explanation.plan.columns,
             days_before: explanation.query.header.days_before(),
             missing_before: explanation.missing_before.len(),
+            without: explanation.without.iter().map(ToString::to_string).collect(),
             sql: &explanation.sql,
             then: explanation.query.header.then.map(|step| step.name),
         }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::analysis::table::{Column, Value};
+use crate::analysis::trusted::LeftOut;
 use crate::analysis::{Answer, Scope};
 use crate::range::DayRange;
 
@@ -104,6 +105,8 @@ struct Report<'a> {
     columns: Vec<ColumnName<'a>>,
     rows: Vec<Row<'a>>,
     detail: Option<Detail<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<Uncounted<'a>>,
     notes: Vec<String>,
 }
 
@@ -114,6 +117,33 @@ struct Detail<'a> {
     command: Vec<String>,
     flag: &'static str,
     columns: Vec<&'a str>,
+}
+
+/// How many of the range's sessions the report does not count as their networks are trusted, and what these are.
+#[derive(Serialize)]
+struct Uncounted<'a> {
+    sessions: i64,
+    networks: Vec<Trusted<'a>>,
+}
+
+#[derive(Serialize)]
+struct Trusted<'a> {
+    network: String,
+    label: &'a str,
+    expires: Option<String>,
+    sessions: i64,
+}
+
+impl<'a> Uncounted<'a> {
+    fn new(left_out: &'a LeftOut) -> Self {
+        let networks = left_out.networks.iter().map(|(network, sessions)| Trusted {
+            network: network.addresses(),
+            label: network.label(),
+            expires: network.expires().map(|last| last.to_string()),
+            sessions: *sessions,
+        });
+        Self { sessions: left_out.sessions(), networks: networks.collect() }
+    }
 }
 
 #[derive(Serialize)]
@@ -184,7 +214,10 @@ fn report<'a>(page: &Page<'a>, answer: &'a Answer) -> Report<'a> {
     let incomplete = words::incomplete(page.scope).into_iter();
     let earlier = page.earlier.and_then(words::earlier_incomplete);
     let notes = page.scope.notes.iter().cloned().chain(earlier).chain(words::incomplete_before(answer));
-    let notes = notes.chain(words::comparison(answer)).chain(answer.query.header.notes.iter().cloned());
+    let notes = notes
+        .chain(words::trusted(answer))
+        .chain(words::comparison(answer))
+        .chain(answer.query.header.notes.iter().cloned());
     let details = &answer.query.header.details;
     let detail = command::words(page, answer).map(|command| Detail {
         command,
@@ -197,6 +230,7 @@ fn report<'a>(page: &Page<'a>, answer: &'a Answer) -> Report<'a> {
         columns: columns.iter().map(name).collect(),
         rows: answer.table.rows.iter().map(|values| Row { columns, values }).collect(),
         detail,
+        left_out: answer.left_out.as_ref().map(Uncounted::new),
         notes: incomplete.chain(notes).collect(),
     }
 }

@@ -147,6 +147,7 @@ fn section(answer: &Answer, layout: &Layout, headlines: &[Headline<'_>], rows: u
         }
         (NEWLINE)
         @for note in words::comparison(answer).iter().skip(1) { (quiet(note)) }
+        @for sentence in words::trusted(answer) { (quiet(&sentence)) }
         @for note in words::incomplete_before(answer).iter().chain(header.notes.first()) { (quiet(note)) }
     }
 }

@@ -141,6 +141,9 @@ impl Terminal {
         if let Some(incomplete) = words::incomplete_before(answer) {
             self.prose(out, Some(Ink::Warning), "", &incomplete)?;
         }
+        for sentence in words::trusted(answer) {
+            self.prose(out, Some(Ink::Warning), "", &text::visible(&sentence))?;
+        }
         if layout.rows.is_empty() {
             return Ok(());
         }

@@ -6,6 +6,7 @@
 use jiff::civil::Date;
 
 use crate::analysis::header::{MIN_SESSIONS, Rate};
+use crate::analysis::trusted::{LeftOut, Network};
 use crate::analysis::{Answer, Scope};
 use crate::range::DayRange;
 
@@ -19,6 +20,9 @@ pub const HEADING: &str = "Session risk";
 pub const ZONE: &str = "all times UTC";
 /// What stands in the place of a table without rows.
 pub const NO_ROWS: &str = "No rows.";
+
+/// How many labels of trusted networks a sentence names.
+const MOST_LABELS: usize = 8;
 
 /// What a page says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +114,59 @@ pub fn incomplete_before(answer: &Answer) -> Option<String> {
             text::spans(missing)
         )
     })
+}
+
+/// What the answer does not count as its network is trusted, and which networks are so no more; nothing where the
+/// report leaves none out.
+pub fn trusted(answer: &Answer) -> Vec<String> {
+    let earlier = answer.compared.as_ref().and_then(|compared| compared.left_out.as_ref());
+    left_out(answer.left_out.as_ref(), earlier)
+}
+
+/// How many sessions of a window and of an earlier one are left out, from where, and what is not left out any more.
+pub fn left_out(here: Option<&LeftOut>, earlier: Option<&LeftOut>) -> Vec<String> {
+    let Some(here) = here else { return Vec::new() };
+    let earlier = earlier.map_or(0, LeftOut::sessions);
+    let mut sentences = Vec::new();
+    if !here.networks.is_empty() || earlier > 0 {
+        let networks = here.networks.len();
+        let noun = if networks == 1 { "network" } else { "networks" };
+        let by_label = by_label(&here.networks);
+        let by_label = if by_label.is_empty() { by_label } else { format!(" ({by_label})") };
+        let sessions = text::count(here.sessions());
+        let mut sentence = format!(
+            "Left out: {sessions} of the range's sessions, from {networks} trusted {noun}{by_label}."
+        );
+        if earlier > 0 {
+            sentence.push_str(&format!(" Of the earlier window's: {}.", text::count(earlier)));
+        }
+        sentences.push(sentence);
+    }
+    let last_day = |network: &Network| Some(format!("{} after {}", network.label(), network.expires()?));
+    let expired: Vec<String> = here.expired.iter().filter_map(last_day).collect();
+    if !expired.is_empty() {
+        sentences
+            .push(format!("No longer trusted, so that their sessions count again: {}.", expired.join(", ")));
+    }
+    sentences
+}
+
+/// How many sessions are left out for each label, the most first.
+fn by_label(networks: &[(Network, i64)]) -> String {
+    let mut labels: Vec<(&str, i64)> = Vec::new();
+    for (network, sessions) in networks {
+        match labels.iter_mut().find(|(label, _)| *label == network.label()) {
+            Some((_, sum)) => *sum += sessions,
+            None => labels.push((network.label(), *sessions)),
+        }
+    }
+    labels.retain(|(_, sessions)| *sessions > 0);
+    labels.sort_by_key(|(_, sessions)| std::cmp::Reverse(*sessions));
+    let others: i64 = labels.iter().skip(MOST_LABELS).map(|(_, sessions)| sessions).sum();
+    let others = (others > 0).then(|| format!("others {}", text::count(others)));
+    let named = labels.iter().take(MOST_LABELS);
+    let named = named.map(|(label, sessions)| format!("{label} {}", text::count(*sessions)));
+    named.chain(others).collect::<Vec<_>>().join(", ")
 }
 
 /// That rows were left out, if any were.

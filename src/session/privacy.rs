@@ -13,8 +13,7 @@ use super::names::snake;
 use super::resource::{Resource, Slot};
 use super::schema::{ATTRIBUTES, IP_ADDRESS};
 
-use address::address;
-pub use address::{AddressKey, Addresses, KeyTooShort};
+pub use address::{AddressKey, Addresses, KeyTooShort, address};
 pub use mode::{Extra, Mode, NotDroppable, UnknownMode, all_droppable, droppable};
 
 /// What a decoder keeps of sessions.

@@ -4,6 +4,7 @@ use session_risk::analysis::catalogue::Query;
 use session_risk::analysis::compare::{chance, compare};
 use session_risk::analysis::header::Literal;
 use session_risk::analysis::table::{Column, Table, Type, Value};
+use session_risk::analysis::trusted::Trusted;
 use session_risk::analysis::{Answer, Before, Scope, rate};
 use session_risk::range::DayRange;
 
@@ -17,6 +18,7 @@ fn scope(since: &str, until: &str, missing: &[&str]) -> Scope {
         missing: missing.iter().map(|day| day.parse().unwrap()).collect(),
         newest: None,
         complete: missing.is_empty(),
+        trusted: Trusted::default(),
         notes: Vec::new(),
     }
 }
@@ -45,7 +47,7 @@ fn answer(key: &str, columns: &[(&str, Type)], rows: &[(&[Value], i64, i64)]) ->
     let mut table = Table { columns: columns.collect(), rows: rows.iter().map(row).collect() };
     rate::append(&mut table, &query.header.rates).unwrap();
     let parameters = BTreeMap::from([("min_sessions".to_owned(), Literal::Integer(1))]);
-    Answer { query, parameters, table, missing_before: Vec::new(), compared: None }
+    Answer { query, parameters, table, missing_before: Vec::new(), left_out: None, compared: None }
 }
 
 fn text(value: &str) -> Value {

@@ -23,7 +23,8 @@ fn a_full_header_is_read() {
          -- parameter: bound = 0.5 (0..1) a share\n-- parameter: level = 'high' which level\n\
          -- detail: country_code\n-- detail: hour = EXTRACT(HOUR FROM created_at)\n\
          -- detail: country_code = gps_country_code\n\
-         -- note: one: thing\n-- note: another\n-- before: 28d\n-- split: device_id\n-- groups: few\n\
+         -- note: one: thing\n-- note: another\n-- before: 28d\n-- without: trusted_networks\n-- split: device_id\n\
+         -- groups: few\n\
          -- then: time_to_start\n\n-- a free comment\nSELECT 1\n",
     )
     .unwrap();
@@ -45,6 +46,7 @@ fn a_full_header_is_read() {
     assert_eq!(details, expected);
     assert_eq!(header.notes, ["one: thing", "another"]);
     assert_eq!(header.before, Some(28));
+    assert!(header.without_trusted);
     assert_eq!(header.split.as_deref(), Some("device_id"));
     assert!(header.few_groups);
     assert_eq!(header.then.unwrap().name, "time_to_start");
@@ -109,6 +111,7 @@ fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
         ("+-- detail: a =\n", "line 3: `detail` has the form"),
         ("+-- before: 4 weeks\n", "line 3: `before` has the form `-- before: 28d`"),
         ("+-- before: 0d\n", "line 3: `before` has the form"),
+        ("+-- without: vpns\n", "line 3: `without` has the form `-- without: trusted_networks`"),
         ("+-- split: device_id, os_name\n", "line 3: `split` has the form `-- split: COLUMN`"),
         ("+-- groups: many\n", "line 3: `groups` has the form `-- groups: few`"),
         ("+-- then: one, two\n", "line 3: `then` has the form `-- then: STEP`"),

@@ -14,6 +14,8 @@ const PARAMETER: Problem =
     Problem::Form { field: "parameter", form: "parameter: NAME = DEFAULT (MIN..MAX) text" };
 const DETAIL: Problem = Problem::Form { field: "detail", form: "detail: COLUMN, or COLUMN = EXPRESSION" };
 
+const WITHOUT: Problem = Problem::Form { field: "without", form: "without: trusted_networks" };
+
 /// The placeholders that are no parameters.
 const RESERVED: [&str; 3] = ["since", "until", "missing_before"];
 
@@ -63,6 +65,7 @@ struct Draft {
     details: Vec<Detail>,
     notes: Vec<String>,
     before: Option<u32>,
+    without_trusted: Option<()>,
     split: Option<String>,
     few_groups: Option<bool>,
     then: Option<&'static Step>,
@@ -83,6 +86,8 @@ impl Draft {
                 let form = Problem::Form { field: "before", form: "before: 28d" };
                 once("before", &mut self.before, days(value).ok_or(form)?)
             }
+            "without" if value == "trusted_networks" => once("without", &mut self.without_trusted, ()),
+            "without" => Err(WITHOUT),
             "split" => {
                 let form = Problem::Form { field: "split", form: "split: COLUMN" };
                 once("split", &mut self.split, name(value).ok_or(form)?)
@@ -133,6 +138,7 @@ impl Draft {
             details: self.details,
             notes: self.notes,
             before: self.before,
+            without_trusted: self.without_trusted.is_some(),
             split: self.split,
             few_groups: self.few_groups.unwrap_or(false),
             then: None,

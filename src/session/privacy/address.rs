@@ -93,7 +93,7 @@ impl Addresses<AddressKey> {
 
 /// One form for all the ways to write an address: IPv4 in IPv6 becomes IPv4; blanks around it, brackets, a port, a
 /// zone or a prefix length are dropped. None for what is no address.
-pub(super) fn address(text: &str) -> Option<IpAddr> {
+pub fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
     let bare = text.split(['%', '/']).next().unwrap_or_default();
