@@ -14,6 +14,7 @@ pub mod bind;
 pub mod catalogue;
 pub mod compare;
 pub mod detail;
+pub mod figure;
 pub mod header;
 pub mod local;
 pub(crate) mod near;
@@ -31,7 +32,7 @@ use header::Literal;
 use rate::RateError;
 use rows::Rows;
 pub use scope::{Before, DayFile, Scope};
-use steps::StepError;
+use steps::{Days, Outcome, StepError};
 use table::{Column, Table};
 
 /// What an engine would do for a query.
@@ -242,6 +243,8 @@ pub struct Answer {
     pub table: Table,
     /// The days before the range that the query looks back to and that are not complete.
     pub missing_before: Vec<Date>,
+    /// What the query's step has to say beside its table, a sentence each.
+    pub said: Vec<String>,
     /// What it was compared with, if it was.
     pub compared: Option<Compared>,
 }
@@ -284,19 +287,23 @@ pub fn answer(
     let (before, split) = (query.header.days_before(), query.header.split.as_deref());
     let of_engine = |source| AnalysisError::Engine { report: report(), source };
     let parameters = values(query, given);
-    let mut table = match query.header.then {
+    let Outcome { mut table, said } = match query.header.then {
         None => match split {
             Some(column) => engine.query_split(&sql, before, column),
             None => engine.query(&sql, before),
         }
-        .map_err(of_engine)?,
+        .map_err(of_engine)?
+        .into(),
         Some(step) => {
             let whole = |name: &str| match parameters.get(name) {
                 Some(Literal::Integer(value)) => Some(*value),
                 _ => None,
             };
             let rows = engine.rows(&sql, before, split).map_err(of_engine)?;
-            step.run(&*rows, whole).map_err(|source| AnalysisError::Step { report: report(), source })?
+            let incomplete = missing_before.iter().chain(&scope.missing).copied().collect();
+            let days = Days { range: scope.range, incomplete };
+            let made = step.run(&*rows, &days, whole);
+            made.map_err(|source| AnalysisError::Step { report: report(), source })?
         }
     };
     rate::append(&mut table, &query.header.rates)
@@ -309,7 +316,7 @@ pub fn answer(
     {
         return Err(AnalysisError::Column { report: report(), role, column: column.clone() });
     }
-    Ok(Answer { parameters, query: query.clone(), table, missing_before, compared: None })
+    Ok(Answer { parameters, query: query.clone(), table, missing_before, said, compared: None })
 }
 
 /// Says what a question would run and read, without running it.

@@ -1,13 +1,15 @@
 //! Each report whose rows go through a step has the rows of an independent reckoning over the same files.
 
+use jiff::ToSpan;
+use jiff::civil::Date;
 use serde_json::{Value as Json, json};
-use session_risk::analysis::answer;
 use session_risk::analysis::bind::Arguments;
 use session_risk::analysis::catalogue::{Catalogue, Query};
 use session_risk::analysis::header::Literal;
 use session_risk::analysis::local::LocalEngine;
 use session_risk::analysis::rate::{HIGH, LOW, UNKNOWN};
 use session_risk::analysis::table::Table;
+use session_risk::analysis::{Scope, answer};
 
 use crate::duckdb::{assert_same_table, job};
 use crate::small_lake::{SmallLake, odd_rows};
@@ -22,12 +24,21 @@ fn reports() -> Vec<Query> {
     queries
 }
 
+/// What is read of a lake: two of its days are not complete, whatever lies there of them.
+fn scope(lake: &SmallLake) -> Scope {
+    let mut scope = lake.scope();
+    scope.missing = vec!["2026-11-11".parse().unwrap()];
+    scope.before.missing = vec!["2026-10-13".parse().unwrap(), "2026-10-14".parse().unwrap()];
+    scope
+}
+
 /// One report's table, less the columns of its rates, and the values of its parameters.
 fn ours(query: &Query, lake: &SmallLake, given: &[(&str, i64)]) -> (Table, Json) {
     let given = given.iter().filter(|(name, _)| query.header.parameter(name).is_some());
     let given: Arguments =
         given.map(|(name, value)| ((*name).to_owned(), Literal::Integer(*value))).collect();
-    let answer = answer(query, &lake.scope(), &given, &LocalEngine::new(&lake.scope())).unwrap();
+    let scope = scope(lake);
+    let answer = answer(query, &scope, &given, &LocalEngine::new(&scope)).unwrap();
     let parameters = answer.parameters.iter().map(|(name, value)| match value {
         Literal::Integer(value) => (name.clone(), json!(value)),
         other => panic!("{name} is {other}"),
@@ -44,8 +55,16 @@ fn ours(query: &Query, lake: &SmallLake, given: &[(&str, i64)]) -> (Table, Json)
 
 /// The same by the reckoning.
 fn reckoned(query: &Query, lake: &SmallLake, parameters: &Json) -> Json {
-    let paths: Vec<&str> = lake.files.iter().map(|file| file.path.to_str().unwrap()).collect();
-    job(RECKONING, &json!({"report": query.name, "files": paths, "parameters": parameters}))
+    let scope = scope(lake);
+    let before = scope.before(query.header.days_before());
+    let files = before.files.iter().chain(&scope.files);
+    let paths: Vec<&str> = files.map(|file| file.path.to_str().unwrap()).collect();
+    let incomplete: Vec<String> = before.missing.iter().chain(&scope.missing).map(Date::to_string).collect();
+    let range = [scope.range.since(), scope.range.until()].map(|day| day.to_string());
+    job(
+        RECKONING,
+        &json!({"report": query.name, "files": paths, "parameters": parameters, "range": range, "incomplete": incomplete}),
+    )
 }
 
 /// Compares one report with the reckoning; gives how many rows it has.
@@ -55,8 +74,8 @@ fn assert_same(query: &Query, lake: &SmallLake, given: &[(&str, i64)]) -> usize 
     table.rows.len()
 }
 
-/// Odd rows with what the steps look at: moments, places of the address and of the device.
-fn rows(seed: u64, count: usize) -> Vec<Json> {
+/// Odd rows with what the steps look at: moments, places of the address and of the device; and the weeks before them.
+pub(crate) fn rows(seed: u64, count: usize) -> Vec<Json> {
     let mut random = fastrand::Rng::with_seed(seed ^ 0x57e9);
     let mut rows = odd_rows(seed, count);
     let mut last = json!("2026-11-20T12:00:00Z");
@@ -89,6 +108,37 @@ fn rows(seed: u64, count: usize) -> Vec<Json> {
         row["gps_country_code"] = or_null(&mut random, 0.3, json!(country));
         row["device_handoff_method"] = or_null(&mut random, 0.8, json!("qr"));
     }
+    rows.extend((0..90).flat_map(|back| day(&mut random, back)));
+    rows
+}
+
+/// The sessions of a day so many days before the last one: fewer on some weekdays, and now and then of one country many
+/// more or none.
+fn day(random: &mut fastrand::Rng, back: i64) -> Vec<Json> {
+    let day = "2026-11-20".parse::<Date>().unwrap().saturating_sub(back.days());
+    let mut rows = Vec::new();
+    for (country, level) in [("US", 40), ("DE", 12), ("BR", 4), ("", 2)] {
+        let level = if back % 7 > 4 { level / 2 } else { level };
+        let level = [level, level, level, level * 3, 0, level][random.usize(..6).min(random.usize(..12))];
+        let vpn = if random.u8(..9) == 0 { 0.4 } else { 0.06 };
+        for _ in 0..random.i64(level - level / 4..=level + level / 4) {
+            let mut flag = |rate: f64| {
+                let value = json!(random.f64() < rate);
+                or_null(random, 0.1, value)
+            };
+            let mut row = json!({
+                "created_at": format!("{day}T12:00:00Z"),
+                "country_code": country,
+                "is_vpn": flag(vpn),
+                "is_tor": flag(0.01),
+                "is_proxy": flag(0.03),
+                "is_datacenter": flag(0.2),
+            });
+            let level = ["low", "low", "medium", "high"][random.usize(..4)];
+            row["threat_level"] = or_null(random, 0.1, json!(level));
+            rows.push(row);
+        }
+    }
     rows
 }
 
@@ -120,6 +170,11 @@ const SETTINGS: &[&[(&str, i64)]] = &[
         ("min_inquiries", 2),
         ("min_shared", 2),
         ("hub_limit", 3),
+        ("weeks", 4),
+        ("min_weeks", 2),
+        ("min_sessions", 1),
+        ("min_score", 10),
+        ("min_change", 0),
     ],
     &[
         ("min_burst", 25),
@@ -130,6 +185,11 @@ const SETTINGS: &[&[(&str, i64)]] = &[
         ("min_inquiries", 6),
         ("min_shared", 7),
         ("hub_limit", 9),
+        ("weeks", 8),
+        ("min_weeks", 7),
+        ("min_sessions", 20),
+        ("min_score", 50),
+        ("min_change", 30),
     ],
 ];
 

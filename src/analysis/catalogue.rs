@@ -38,6 +38,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("impossible_travel", include_str!("../../queries/impossible_travel.sql")),
     ("gps_distance", include_str!("../../queries/gps_distance.sql")),
     ("clusters", include_str!("../../queries/clusters.sql")),
+    ("anomalies", include_str!("../../queries/anomalies.sql")),
 ];
 
 /// The name of a query that is in no catalogue.

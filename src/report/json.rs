@@ -184,7 +184,10 @@ fn report<'a>(page: &Page<'a>, answer: &'a Answer) -> Report<'a> {
     let incomplete = words::incomplete(page.scope).into_iter();
     let earlier = page.earlier.and_then(words::earlier_incomplete);
     let notes = page.scope.notes.iter().cloned().chain(earlier).chain(words::incomplete_before(answer));
-    let notes = notes.chain(words::comparison(answer)).chain(answer.query.header.notes.iter().cloned());
+    let notes = notes
+        .chain(answer.said.iter().cloned())
+        .chain(words::comparison(answer))
+        .chain(answer.query.header.notes.iter().cloned());
     let details = &answer.query.header.details;
     let detail = command::words(page, answer).map(|command| Detail {
         command,

@@ -71,6 +71,9 @@ impl Markdown {
         if let Some(incomplete) = words::incomplete_before(answer) {
             writeln!(out, "\n> {}", harmless(&incomplete))?;
         }
+        for sentence in &answer.said {
+            writeln!(out, "\n{}", harmless(sentence))?;
+        }
         if layout.rows.is_empty() {
             return writeln!(out, "\n{}", words::NO_ROWS);
         }

@@ -45,7 +45,7 @@ fn answer(key: &str, columns: &[(&str, Type)], rows: &[(&[Value], i64, i64)]) ->
     let mut table = Table { columns: columns.collect(), rows: rows.iter().map(row).collect() };
     rate::append(&mut table, &query.header.rates).unwrap();
     let parameters = BTreeMap::from([("min_sessions".to_owned(), Literal::Integer(1))]);
-    Answer { query, parameters, table, missing_before: Vec::new(), compared: None }
+    Answer { query, parameters, table, missing_before: Vec::new(), said: Vec::new(), compared: None }
 }
 
 fn text(value: &str) -> Value {

@@ -85,7 +85,7 @@ fn integer(found: &AnyValue<'_>) -> Option<i128> {
 }
 
 /// Days since 1970-01-01.
-fn date(days: i32) -> Option<Date> {
+pub(super) fn date(days: i32) -> Option<Date> {
     jiff::civil::date(1970, 1, 1).checked_add(i64::from(days).days()).ok()
 }
 
