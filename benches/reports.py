@@ -12,6 +12,7 @@ row in memory. A peer may refuse the SQL. Of a report with a named step (`-- the
 """
 
 import argparse
+import datetime
 import json
 import os
 import pathlib
@@ -44,7 +45,8 @@ def reports_of(program, flags, names):
     for report in explained["reports"]:
         header = (ROOT / "queries" / f"{report['name']}.sql").read_text().split("\n\n")[0]
         stepped = re.search(r"^-- then:", header, re.MULTILINE) is not None
-        read = before + files if report["days_before"] else files
+        first = datetime.date.fromisoformat(since) - datetime.timedelta(days=report["days_before"])
+        read = [path for path in before if re.search(r"created_date=([\d-]+)", path)[1] >= first.isoformat()] + files
         reports.append({"name": report["name"], "sql": report["sql"], "files": read, "since": since, "stepped": stepped})
     return reports
 

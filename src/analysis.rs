@@ -14,6 +14,7 @@ pub mod bind;
 pub mod catalogue;
 pub mod compare;
 pub mod detail;
+pub mod figure;
 pub mod header;
 pub mod local;
 pub(crate) mod near;
@@ -32,7 +33,7 @@ use header::Literal;
 use rate::RateError;
 use rows::Rows;
 pub use scope::{Before, DayFile, Scope};
-use steps::StepError;
+use steps::{Days, Outcome, StepError};
 use table::{Column, Table};
 use trusted::{LeftOut, Network, Part, Side};
 
@@ -259,6 +260,8 @@ pub struct Answer {
     pub missing_before: Vec<Date>,
     /// What of the range it did not see as its network is trusted, if it leaves any network out.
     pub left_out: Option<LeftOut>,
+    /// What the query's step has to say beside its table, a sentence each.
+    pub said: Vec<String>,
     /// What it was compared with, if it was.
     pub compared: Option<Compared>,
 }
@@ -323,7 +326,7 @@ pub fn answers(
         }
     }
     let answered = |(place, question): (usize, Question<'_>)| match tables.remove(&place) {
-        Some(table) => question.answered(table, None),
+        Some(table) => question.answered(table.into(), None),
         None => question.ask(engine),
     };
     questions.into_iter().enumerate().map(answered).collect()
@@ -374,12 +377,12 @@ impl<'a> Question<'a> {
         let others = self.others(engine);
         let left_out = others.as_ref().map(|_| self.scope.trusted.count(self.scope.range, engine));
         let left_out = left_out.transpose().map_err(|source| self.of_engine(source))?;
-        let table = self.table(others.as_deref().unwrap_or(engine))?;
-        self.answered(table, left_out)
+        let outcome = self.outcome(others.as_deref().unwrap_or(engine))?;
+        self.answered(outcome, left_out)
     }
 
     /// The rows of the SQL, or those of its step.
-    fn table(&self, engine: &dyn Engine) -> Result<Table, AnalysisError> {
+    fn outcome(&self, engine: &dyn Engine) -> Result<Outcome, AnalysisError> {
         let header = &self.query.header;
         let (before, split) = (header.days_before(), header.split.as_deref());
         let Some(step) = header.then else {
@@ -387,19 +390,21 @@ impl<'a> Question<'a> {
                 Some(column) => engine.query_split(&self.sql, before, column),
                 None => engine.query(&self.sql, before),
             };
-            return table.map_err(|source| self.of_engine(source));
+            return table.map(Outcome::from).map_err(|source| self.of_engine(source));
         };
         let rows = engine.rows(&self.sql, before, split).map_err(|source| self.of_engine(source))?;
         let whole = |name: &str| match self.parameters.get(name) {
             Some(Literal::Integer(value)) => Some(*value),
             _ => None,
         };
-        let table = step.run(&*rows, whole);
-        table.map_err(|source| AnalysisError::Step { report: self.query.name.clone(), source })
+        let incomplete = self.missing_before.iter().chain(&self.scope.missing).copied().collect();
+        let outcome = step.run(&*rows, &Days { range: self.scope.range, incomplete }, whole);
+        outcome.map_err(|source| AnalysisError::Step { report: self.query.name.clone(), source })
     }
 
     /// Computes the rates, and checks that what the header names is there.
-    fn answered(self, mut table: Table, left_out: Option<LeftOut>) -> Result<Answer, AnalysisError> {
+    fn answered(self, outcome: Outcome, left_out: Option<LeftOut>) -> Result<Answer, AnalysisError> {
+        let Outcome { mut table, said } = outcome;
         let header = &self.query.header;
         let report = || self.query.name.clone();
         rate::append(&mut table, &header.rates)
@@ -413,7 +418,7 @@ impl<'a> Question<'a> {
             return Err(AnalysisError::Column { report: report(), role, column: column.clone() });
         }
         let Self { query, parameters, missing_before, .. } = self;
-        Ok(Answer { parameters, query: query.clone(), table, missing_before, left_out, compared: None })
+        Ok(Answer { parameters, query: query.clone(), table, missing_before, left_out, said, compared: None })
     }
 }
 

@@ -1,12 +1,14 @@
 //! From a figure to its sessions: each row's list has the sessions that the row counts, and the command for it names
 //! the row whatever its key is made of.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value as Json, json};
 use session_risk::analysis::bind::Arguments;
 use session_risk::analysis::catalogue::{Catalogue, Query};
+use session_risk::analysis::header::Literal;
 use session_risk::analysis::local::LocalEngine;
 use session_risk::analysis::table::{Table, Value};
 use session_risk::analysis::{answer, detail};
@@ -17,6 +19,7 @@ use session_risk::report::text;
 use crate::harness::{Home, PROGRAM};
 use crate::report::{compared_page, lake, lake_before, options};
 use crate::small_lake::{SmallLake, odd_rows, range};
+use crate::steps;
 
 /// The query of a row's sessions.
 pub(crate) fn of_row(query: &Query, table: &Table, row: usize) -> Query {
@@ -44,8 +47,8 @@ fn a_list_has_the_sessions_that_its_row_counts_newest_first() {
     for query in with_details() {
         let table = ask(&query);
         if table.position("sessions").is_none() {
-            // Its rows are no groups by themselves: a test of its own.
-            assert_eq!(query.name, "impossible_travel");
+            // Their rows are no groups by themselves: a test of their own.
+            assert!(["impossible_travel", "anomalies"].contains(&query.name.as_str()));
             continue;
         }
         // Those at both ends, and whatever is odd in between.
@@ -99,6 +102,36 @@ fn a_hop_has_the_sessions_of_its_device_or_its_inquiry() {
     let mut lists: Vec<(String, String)> = lists.collect();
     lists.sort();
     assert_eq!(lists, [("dev_1".to_owned(), "dba".to_owned()), ("inq_2".to_owned(), "cb".to_owned())]);
+}
+
+#[test]
+fn an_exceptional_day_has_the_sessions_that_its_figure_counts() {
+    let lake = SmallLake::new(steps::rows(2, 400));
+    let scope = lake.scope();
+    let engine = LocalEngine::new(&scope);
+    let ask = |query: &Query, given: &Arguments| answer(query, &scope, given, &engine).unwrap().table;
+    let anomalies = with_details().into_iter().find(|query| query.name == "anomalies").unwrap();
+    let given = ["min_sessions", "min_score"].map(|name| (name.to_owned(), Literal::Integer(10)));
+    let table = ask(&anomalies, &given.into());
+    let (mut shares, mut none, mut figures) = (0, 0, BTreeSet::new());
+    for row in 0..table.rows.len() {
+        let listed = ask(&of_row(&anomalies, &table, row), &Arguments::new());
+        let figure = exact(table.value(row, "figure"));
+        let value = table.value(row, "value").as_number().unwrap();
+        if figure.ends_with("_rate") {
+            // Of a share those that make it up.
+            assert!(
+                listed.rows.len() as f64 >= value && (value > 0.0) == !listed.rows.is_empty(),
+                "{figure}"
+            );
+            shares += 1;
+        } else {
+            assert_eq!(listed.rows.len() as f64, value, "{figure} {:?}", table.value(row, "subject"));
+        }
+        none += i32::from(listed.rows.is_empty());
+        figures.insert(figure);
+    }
+    assert!(shares > 0 && none > 0 && figures.len() > 3, "{figures:?}");
 }
 
 #[test]

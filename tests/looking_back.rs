@@ -120,3 +120,29 @@ fn every_format_names_the_missing_days_also_where_there_is_no_row() {
         }
     }
 }
+
+#[test]
+fn every_format_says_how_many_days_could_be_judged_also_where_none_stands_out() {
+    let fridays = ["10-16", "10-23", "10-30", "11-06", "11-13", "11-20"];
+    let day = |(day, count): (&&str, usize)| {
+        vec![json!({"country_code": "DE", "created_at": format!("2026-{day}T12:00:00Z")}); count]
+    };
+    let lake = |last: usize| SmallLake::new(fridays.iter().zip([50, 51, 49, 50, 51, last]).flat_map(day));
+    let judged = "2 of 28 days could be judged, and";
+    let why =
+        "The others are not complete, have no session, or have fewer than 4 earlier days of their weekday";
+    let reason = "On Friday 2026-11-20 there were 200 sessions from DE, where Fridays have a median of 50 (5 earlier Fridays;";
+    for (last, said) in
+        [(50, vec!["nothing stood out.", why]), (200, vec!["something stood out on 1 of them.", why, reason])]
+    {
+        let lake = lake(last);
+        let scope = lake.scope();
+        for format in ALL.into_iter().filter(|format| *format != Format::Csv) {
+            let shown = page(&options(&["anomalies"], format, 300), &scope);
+            let plain = shown.split_whitespace().collect::<Vec<_>>().join(" ").replace('\\', "");
+            for said in std::iter::once(&judged).chain(&said) {
+                assert!(plain.contains(said), "{format:?}, {said}: {shown}");
+            }
+        }
+    }
+}

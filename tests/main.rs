@@ -38,6 +38,7 @@ mod nightly;
 mod notebook;
 mod pacing;
 mod planted;
+mod planted_days;
 mod privacy;
 mod prune;
 mod query;

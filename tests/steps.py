@@ -9,7 +9,8 @@ import json
 import re
 import sys
 from fractions import Fraction
-from math import atan2, ceil, cos, floor, hypot, radians, sin
+from math import atan2, ceil, cos, floor, hypot, pi, radians, sin, sqrt
+from statistics import median
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -304,11 +305,132 @@ def user_agents(rows):
     )
     columns = ["kind", "family", "system", "sessions", "inquiries", "assessed", "high", "agents"]
     return columns + ["oldest_major", "newest_major", "example"], told
+def exceptional_days(rows):
+    """Each figure's counts by day: of a count, and of a share the pair of it and of how many were assessed."""
+
+    def any_of(row):
+        values = [row[name] for name in ("is_vpn", "is_proxy", "is_tor")]
+        return True if True in values else None if None in values else False
+
+    signals = {name + "_rate": lambda row, name=name: row["is_" + name] for name in ("vpn", "tor", "proxy", "datacenter")}
+    signals["anonymised_rate"] = any_of
+    signals["high_rate"] = lambda row: None if row["threat_level"] is None else row["threat_level"] == "high"
+    counts = {}
+    for day, of_day in groups(rows, lambda row: row["created_at"] // 86_400_000).items():
+        counts.setdefault(("sessions", None), {})[day] = len(of_day)
+        for code, of_country in groups(of_day, lambda row: row["country_code"]).items():
+            if code is not None:
+                counts.setdefault(("country_sessions", code), {})[day] = len(of_country)
+        for figure, signal in signals.items():
+            known = [signal(row) for row in of_day if signal(row) is not None]
+            counts.setdefault((figure, None), {})[day] = (sum(known), len(known))
+    return counts
+
+
+def anomalies(rows):
+    def number(day):
+        return (datetime.date.fromisoformat(day) - datetime.date(1970, 1, 1)).days
+
+    first, last = map(number, job["range"])
+    counts = exceptional_days(rows)
+    known = set(counts.get(("sessions", None), {})) - set(map(number, job["incomplete"]))
+    told = []
+    for (figure, subject), by_day in counts.items():
+        is_share = figure.endswith("_rate")
+        readings = {}
+        for day in known:
+            if not is_share:
+                readings[day] = (by_day.get(day, 0), None)
+            elif by_day.get(day, (0, 0))[1] >= wanted["min_sessions"]:
+                hits, of = by_day[day]
+                readings[day] = (hits / of, of)
+        for day in readings:
+            if first <= day <= last and (row := exceptional(day, readings)):
+                date = datetime.date(1970, 1, 1) + datetime.timedelta(days=day)
+                told.append([date.isoformat(), figure, "all" if subject is None else subject, *row, reason(date, figure, subject, *row)])
+    # Of one figure all have a subject or none has.
+    told.sort(key=lambda row: row[1:3])
+    told.sort(key=lambda row: row[0], reverse=True)
+    told.sort(key=lambda row: -round(1000 * abs(row[7])))
+    columns = ["created_date", "figure", "subject", "value", "usual", "low", "high", "score", "weeks", "reason"]
+    return columns, told
+
+
+def exceptional(day, readings):
+    """The day's figures, if it is exceptional; the bounds are looked for and not computed."""
+    value, of = readings[day]
+    weekdays = {}
+    for back in range(1, 7 * wanted["weeks"] + 1):
+        if day - back in readings:
+            weekdays.setdefault(back % 7, []).append(readings[day - back])
+    own = [before for before, _ in weekdays.get(0, [])]
+    if len(own) < wanted["min_weeks"]:
+        return None
+    usual = median(own)
+    if of is None and max(value, usual) < wanted["min_sessions"]:
+        return None
+
+    def noise(value, usual, of):
+        if of is None:
+            return sqrt(max(value, usual, 1))
+        return sqrt(max(value * (1 - value), usual * (1 - usual), 1 / of) / of)
+
+    strayed = []
+    for others in weekdays.values():
+        if len(others) >= wanted["min_weeks"]:
+            middle = median(other for other, _ in others)
+            strayed += [abs(other - middle) / noise(other, middle, n) for other, n in others]
+    restless = max(1, median(strayed) / 0.6745)
+    mad = median(abs(other - usual) for other in own)
+    few = sqrt((1 + pi / (2 * len(own))) * len(own) / (len(own) - 1))
+
+    def score(value):
+        return 0.6745 * (value - usual) / (few * max(mad, 0.6745 * restless * noise(value, usual, of)))
+
+    def is_exceptional(value):
+        return 10 * abs(score(value)) > wanted["min_score"] and 100 * abs(value - usual) > wanted["min_change"] * usual
+
+    def bound(inside, outside):
+        if not is_exceptional(outside):
+            return outside
+        for _ in range(200):
+            middle = (inside + outside) / 2
+            inside, outside = (inside, middle) if is_exceptional(middle) else (middle, outside)
+        return inside
+
+    if not is_exceptional(value):
+        return None
+    low, high = bound(usual, 0.0), bound(usual, 1e9 if of is None else 1.0)
+    return [value, usual, low, high, score(value), len(own)]
+
+
+def reason(date, figure, subject, value, usual, low, high, score, weeks):
+    def number(value):
+        return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+
+    def percent(share):
+        return "<0.1 %" if 0 < share < 0.0005 else ">99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
+
+    weekday = date.strftime("%A")
+    if figure.endswith("_rate"):
+        names = {"vpn": "VPN", "tor": "Tor", "datacenter": "data centre", "high": "high-threat"}
+        name = figure.removesuffix("_rate")
+        told = f"the {names.get(name, name)} share was {percent(value)}"
+        shown = [percent(figure) for figure in (usual, low, high)]
+    else:
+        many = {0: "was no session", 1: "was 1 session"}.get(value, f"were {number(value)} sessions")
+        told = f"there {many}" + ("" if subject is None else f" from {subject or '(empty)'}")
+        # A bound that was looked for may lie beside a whole number that it is.
+        shown = [number(figure) for figure in (usual, ceil(round(low, 6)), floor(round(high, 6)))]
+    return (
+        f"On {weekday} {date} {told}, where {weekday}s have a median of {shown[0]} "
+        f"({weeks} earlier {weekday}s; {shown[1]} to {shown[2]} is usual)."
+    )
 
 
 REPORTS = {
     reckon.__name__: reckon
-    for reckon in (time_to_start, address_velocity, impossible_travel, gps_distance, clusters, user_agents)
+    for reckon in (time_to_start, address_velocity, impossible_travel, gps_distance, clusters, user_agents, anomalies)
 }
 
 columns, told = REPORTS[job["report"]](sessions())

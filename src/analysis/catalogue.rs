@@ -39,6 +39,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("gps_distance", include_str!("../../queries/gps_distance.sql")),
     ("clusters", include_str!("../../queries/clusters.sql")),
     ("user_agents", include_str!("../../queries/user_agents.sql")),
+    ("anomalies", include_str!("../../queries/anomalies.sql")),
 ];
 
 /// The name of a query that is in no catalogue.

@@ -4,6 +4,7 @@
 //! an engine lends them as it has them, so that they are in memory once. Must not know which engine that is.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::table::{Column, Table, Value};
 
@@ -29,6 +30,9 @@ pub trait Rows {
     /// A text.
     fn text(&self, row: usize, column: usize) -> Option<&str>;
 
+    /// A calendar day.
+    fn date(&self, row: usize, column: usize) -> Option<Date>;
+
     /// A moment.
     fn moment(&self, row: usize, column: usize) -> Option<Timestamp>;
 }
@@ -53,6 +57,13 @@ impl Rows for Table {
     fn text(&self, row: usize, column: usize) -> Option<&str> {
         match &self.rows[row][column] {
             Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn date(&self, row: usize, column: usize) -> Option<Date> {
+        match self.rows[row][column] {
+            Value::Date(day) => Some(day),
             _ => None,
         }
     }

@@ -5,21 +5,29 @@
 //! themselves are one file each. A step sees the rows after the SQL and makes another table of them, to which the
 //! header's key, rates and chart refer. Must not know which engine ran nor how a table is shown.
 
-use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
 
 use super::header::{Literal, Parameter};
 use super::near;
 use super::rows::Rows;
 use super::table::{Column, Table, Type, Value};
+use crate::range::DayRange;
 
 mod address_velocity;
+mod anomalies;
+mod call;
 mod clusters;
 mod globe;
 mod gps_distance;
 mod impossible_travel;
 mod quantile;
+mod robust;
 mod time_to_start;
 mod user_agents;
+
+use call::Call;
 
 /// Every step, in the order in which they are told.
 pub const STEPS: &[Step] = &[
@@ -29,6 +37,7 @@ pub const STEPS: &[Step] = &[
     gps_distance::STEP,
     clusters::STEP,
     user_agents::STEP,
+    anomalies::STEP,
 ];
 
 /// A step: what it needs and what it does.
@@ -42,7 +51,32 @@ pub struct Step {
     pub columns: &'static [(&'static str, Type)],
     /// What can be set; the header may declare one of them anew, with another default, range and text.
     pub parameters: &'static [Setting],
-    run: fn(&Call<'_>) -> Result<Table, StepError>,
+    run: fn(&Call<'_>) -> Result<Outcome, StepError>,
+}
+
+/// The days that a step's rows are of.
+#[derive(Debug, Clone)]
+pub struct Days {
+    /// Those that were asked for. Rows may be of days before them.
+    pub range: DayRange,
+    /// Those that are not complete, of these and of those before: what is not there of them is not known.
+    pub incomplete: BTreeSet<Date>,
+}
+
+/// What a step made of the rows.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Its table.
+    pub table: Table,
+    /// What it has to say beside that, a sentence each.
+    pub said: Vec<String>,
+}
+
+impl From<Table> for Outcome {
+    /// A table that speaks for itself.
+    fn from(table: Table) -> Self {
+        Self { table, said: Vec::new() }
+    }
 }
 
 /// Something of a step that can be set, a whole number.
@@ -152,11 +186,16 @@ impl Step {
     ///
     /// # Errors
     /// [`StepError`] for a column that is not there or of another type, or a value that cannot be.
-    pub fn run(&self, rows: &dyn Rows, value: impl Fn(&str) -> Option<i64>) -> Result<Table, StepError> {
+    pub fn run(
+        &self,
+        rows: &dyn Rows,
+        days: &Days,
+        value: impl Fn(&str) -> Option<i64>,
+    ) -> Result<Outcome, StepError> {
         let at = self.places(rows)?;
         let value = |setting: &Setting| value(setting.name).unwrap_or(setting.default);
         let values = self.parameters.iter().map(value).collect();
-        (self.run)(&Call { step: self, rows, at, values })
+        (self.run)(&Call { step: self, rows, days, at, values })
     }
 
     /// Where the columns that it needs stand.
@@ -172,52 +211,6 @@ impl Step {
             }
         };
         self.columns.iter().map(place).collect()
-    }
-}
-
-/// A step's rows and parameters. Columns and parameters are named by their place in the step's declaration.
-struct Call<'a> {
-    step: &'a Step,
-    rows: &'a dyn Rows,
-    at: Vec<usize>,
-    values: Vec<i64>,
-}
-
-impl Call<'_> {
-    fn rows(&self) -> std::ops::Range<usize> {
-        0..self.rows.len()
-    }
-
-    fn integer(&self, row: usize, column: usize) -> Option<i64> {
-        self.rows.integer(row, self.at[column])
-    }
-
-    fn number(&self, row: usize, column: usize) -> Option<f64> {
-        self.rows.number(row, self.at[column])
-    }
-
-    fn text(&self, row: usize, column: usize) -> Option<&str> {
-        self.rows.text(row, self.at[column])
-    }
-
-    /// A count, which cannot be null nor below zero.
-    fn count(&self, row: usize, column: usize) -> Result<i64, StepError> {
-        let count = self.integer(row, column).filter(|count| *count >= 0);
-        count.ok_or_else(|| self.lacks(row, column, "a count"))
-    }
-
-    /// A moment, which cannot be null.
-    fn moment(&self, row: usize, column: usize) -> Result<Timestamp, StepError> {
-        self.rows.moment(row, self.at[column]).ok_or_else(|| self.lacks(row, column, "a moment"))
-    }
-
-    /// What is set, by its place among the step's parameters.
-    fn setting(&self, parameter: usize) -> i64 {
-        self.values[parameter]
-    }
-
-    fn lacks(&self, row: usize, column: usize, needed: &'static str) -> StepError {
-        StepError::Value { step: self.step.name, column: self.step.columns[column].0, needed, row: row + 1 }
     }
 }
 
@@ -252,23 +245,37 @@ mod tests {
         Value::Timestamp(text.parse().unwrap())
     }
 
-    fn run(name: &str, rows: Vec<Vec<Value>>, values: &[(&str, i64)]) -> Result<Table, StepError> {
+    /// A range of no interest.
+    fn days() -> Days {
+        let range = DayRange::ending(jiff::civil::date(2026, 11, 20), 28);
+        Days { range, incomplete: BTreeSet::new() }
+    }
+
+    /// What a step makes of rows in the columns that it needs.
+    pub(super) fn made(
+        name: &str,
+        rows: Vec<Vec<Value>>,
+        days: &Days,
+        values: &[(&str, i64)],
+    ) -> Result<Outcome, StepError> {
         let step = find(name).unwrap();
         assert!(rows.iter().all(|row| row.len() == step.columns.len()));
         let table = Table { rows, ..table_of(step.columns) };
-        step.run(&table, |wanted| values.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value))
+        step.run(&table, days, |wanted| {
+            values.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value)
+        })
     }
 
     /// The rows that a step makes of rows in the columns that it needs.
     pub(super) fn ran(name: &str, rows: Vec<Vec<Value>>, values: &[(&str, i64)]) -> Vec<Vec<Value>> {
-        let table = run(name, rows, values).unwrap();
+        let Outcome { table, .. } = made(name, rows, &days(), values).unwrap();
         assert!(table.rows.iter().all(|row| row.len() == table.columns.len()));
         table.rows
     }
 
     /// Why a step does not take these rows.
     pub(super) fn refused(name: &str, rows: Vec<Vec<Value>>) -> String {
-        run(name, rows, &[]).unwrap_err().to_string()
+        made(name, rows, &days(), &[]).unwrap_err().to_string()
     }
 
     #[test]
@@ -284,7 +291,7 @@ mod tests {
         let rows = vec![vec![int(3), Value::Null, int(7), text("desktop")]];
         let table = Table { rows, ..table_of(&columns) };
         assert_eq!(
-            step.run(&table, |_| None).unwrap().rows,
+            step.run(&table, &days(), |_| None).unwrap().table.rows,
             [[text("desktop"), int(3), int(3), int(7), int(7)]]
         );
         let number = Step { columns: &[("sessions", Type::Number)], name: "odd", ..time_to_start::STEP };

@@ -216,6 +216,7 @@ fn report<'a>(page: &Page<'a>, answer: &'a Answer) -> Report<'a> {
     let notes = page.scope.notes.iter().cloned().chain(earlier).chain(words::incomplete_before(answer));
     let notes = notes
         .chain(words::trusted(answer))
+        .chain(answer.said.iter().cloned())
         .chain(words::comparison(answer))
         .chain(answer.query.header.notes.iter().cloned());
     let details = &answer.query.header.details;

@@ -138,6 +138,7 @@ fn section(answer: &Answer, layout: &Layout, headlines: &[Headline<'_>], rows: u
         (NEWLINE)
         (quiet(&header.question))
         @for fact in facts { p style="margin:4px 0" { (prose(&fact)) } (NEWLINE) }
+        @for sentence in &answer.said { p style="margin:4px 0" { (unlinked(&prose(sentence))) } (NEWLINE) }
         @if layout.rows.is_empty() {
             p style="margin:4px 0" { (words::NO_ROWS) }
         } @else if told == layout.rows.len() {

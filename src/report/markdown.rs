@@ -71,8 +71,8 @@ impl Markdown {
         if let Some(incomplete) = words::incomplete_before(answer) {
             writeln!(out, "\n> {}", harmless(&incomplete))?;
         }
-        for sentence in words::trusted(answer) {
-            writeln!(out, "\n{}", harmless(&sentence))?;
+        for sentence in words::trusted(answer).iter().chain(&answer.said) {
+            writeln!(out, "\n{}", harmless(sentence))?;
         }
         if layout.rows.is_empty() {
             return writeln!(out, "\n{}", words::NO_ROWS);

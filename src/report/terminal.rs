@@ -118,6 +118,12 @@ impl Terminal {
         if !layout.facts.is_empty() {
             writeln!(out)?;
         }
+        for sentence in &answer.said {
+            self.prose(out, None, "  ", &text::visible(sentence))?;
+        }
+        if !answer.said.is_empty() {
+            writeln!(out)?;
+        }
         let left_out = if layout.rows.is_empty() {
             writeln!(out, "{}", words::NO_ROWS)?;
             Vec::new()

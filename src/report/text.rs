@@ -9,6 +9,9 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::analysis::figure::bare_percent;
+pub use crate::analysis::figure::{count, percent};
+
 /// The value with every character that steers a screen written out as `\u{…}`: control characters (and with them
 /// escape sequences), marks that reorder text, and characters that cannot be seen.
 pub fn visible(value: &str) -> Cow<'_, str> {
@@ -132,37 +135,9 @@ pub fn spans(days: &[Date]) -> String {
     words.join(", ")
 }
 
-/// A whole number with thousands apart: `12,345`.
-pub fn count(value: i64) -> String {
-    let digits = value.unsigned_abs().to_string();
-    let mut shown = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            shown.push(',');
-        }
-        shown.push(digit);
-    }
-    if value < 0 { format!("-{shown}") } else { shown }
-}
-
-/// A share as a percentage with one decimal: `6.5 %`. A share that is not 0 or 1 is never shown as if it were.
-pub fn percent(share: f64) -> String {
-    format!("{} %", bare_percent(share))
-}
-
 /// An interval of shares in percent: `[5.8–7.3]`.
 pub fn interval(low: f64, high: f64) -> String {
     format!("[{}–{}]", bare_percent(low), bare_percent(high))
-}
-
-fn bare_percent(share: f64) -> String {
-    if share > 0.0 && share < 0.000_5 {
-        "<0.1".to_owned()
-    } else if (0.999_5..1.0).contains(&share) {
-        ">99.9".to_owned()
-    } else {
-        format!("{:.1}", share * 100.0)
-    }
 }
 
 /// A column's name in words, to stand first: `vpn_rate` is `VPN rate`, `high_rate` is `High rate`.

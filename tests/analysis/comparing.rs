@@ -47,7 +47,15 @@ fn answer(key: &str, columns: &[(&str, Type)], rows: &[(&[Value], i64, i64)]) ->
     let mut table = Table { columns: columns.collect(), rows: rows.iter().map(row).collect() };
     rate::append(&mut table, &query.header.rates).unwrap();
     let parameters = BTreeMap::from([("min_sessions".to_owned(), Literal::Integer(1))]);
-    Answer { query, parameters, table, missing_before: Vec::new(), left_out: None, compared: None }
+    Answer {
+        query,
+        parameters,
+        table,
+        missing_before: Vec::new(),
+        left_out: None,
+        said: Vec::new(),
+        compared: None,
+    }
 }
 
 fn text(value: &str) -> Value {

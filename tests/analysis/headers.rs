@@ -121,7 +121,7 @@ fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
         ),
         (
             "+-- then: nothing_like_it\n",
-            "line 3: there is no step `nothing_like_it`; there are time_to_start, address_velocity, impossible_travel, gps_distance, clusters, user_agents",
+            "line 3: there is no step `nothing_like_it`; there are time_to_start, address_velocity, impossible_travel, gps_distance, clusters, user_agents, anomalies",
         ),
         ("+SELECT 1\n-- rate: r = a / b of c\n", "line 4: `-- rate:` stands below the header"),
         ("+\n-- note: n\nSELECT 1\n", "line 4: `-- note:` stands below the header"),

@@ -1,9 +1,12 @@
 //! A polars frame whose cells are read where they are.
 
 use jiff::Timestamp;
-use polars::prelude::{DataFrame, DataType, Float64Chunked, Int64Chunked, Series, StringChunked, TimeUnit};
+use jiff::civil::Date;
+use polars::prelude::{
+    DataFrame, DataType, Float64Chunked, Int32Chunked, Int64Chunked, Series, StringChunked, TimeUnit,
+};
 
-use super::convert::data_type;
+use super::convert::{data_type, date};
 use super::refused;
 use crate::analysis::EngineError;
 use crate::analysis::rows::Rows;
@@ -20,6 +23,8 @@ enum Cells {
     Integers(Int64Chunked),
     Numbers(Float64Chunked),
     Texts(StringChunked),
+    /// Days since 1970.
+    Days(Int32Chunked),
     /// Milliseconds since 1970.
     Moments(Int64Chunked),
     /// Of a type that no step reads.
@@ -57,7 +62,8 @@ fn read(series: &Series, data_type: Type) -> polars::prelude::PolarsResult<Cells
             let moments = series.cast(&DataType::Datetime(TimeUnit::Milliseconds, None))?;
             Cells::Moments(moments.to_physical_repr().i64()?.clone())
         }
-        Type::Boolean | Type::Date => Cells::Unread,
+        Type::Date => Cells::Days(series.to_physical_repr().i32()?.clone()),
+        Type::Boolean => Cells::Unread,
     })
 }
 
@@ -89,6 +95,13 @@ impl Rows for Frame {
     fn text(&self, row: usize, column: usize) -> Option<&str> {
         match &self.cells[column] {
             Cells::Texts(cells) => cells.get(row),
+            _ => None,
+        }
+    }
+
+    fn date(&self, row: usize, column: usize) -> Option<Date> {
+        match &self.cells[column] {
+            Cells::Days(cells) => date(cells.get(row)?),
             _ => None,
         }
     }

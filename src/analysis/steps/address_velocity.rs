@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 
-use super::{Call, Setting, Step, StepError, table_of};
-use crate::analysis::table::{Table, Type, Value};
+use super::{Call, Outcome, Setting, Step, StepError, table_of};
+use crate::analysis::table::{Type, Value};
 
 pub(super) const STEP: Step = Step {
     name: "address_velocity",
@@ -65,7 +65,7 @@ struct Burst<'a> {
     most: [Most; 3],
 }
 
-fn run(call: &Call<'_>) -> Result<Table, StepError> {
+fn run(call: &Call<'_>) -> Result<Outcome, StepError> {
     let mut by_address: BTreeMap<&str, Vec<Seen<'_>>> = BTreeMap::new();
     for row in call.rows() {
         // Without an address there is nobody whose burst it could be.
@@ -95,7 +95,7 @@ fn run(call: &Call<'_>) -> Result<Table, StepError> {
             Value::Integer(within_24h.inquiries),
         ]);
     }
-    Ok(table)
+    Ok(table.into())
 }
 
 fn burst<'a>(address: &'a str, mut seen: Vec<Seen<'a>>) -> Burst<'a> {

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::{Call, Setting, Step, StepError, table_of};
-use crate::analysis::table::{Table, Type, Value};
+use super::{Call, Outcome, Setting, Step, StepError, table_of};
+use crate::analysis::table::{Type, Value};
 
 mod components;
 
@@ -99,7 +99,7 @@ struct Inside<'a> {
     high: i64,
 }
 
-fn run(call: &Call<'_>) -> Result<Table, StepError> {
+fn run(call: &Call<'_>) -> Result<Outcome, StepError> {
     let hubs = call.rows().filter_map(|row| hub(call, row).transpose()).collect::<Result<Vec<_>, _>>()?;
     let mut inquiries: HashMap<&str, usize> = HashMap::new();
     for row in call.rows() {
@@ -119,7 +119,7 @@ fn run(call: &Call<'_>) -> Result<Table, StepError> {
     });
     let mut table = table_of(&GIVEN);
     table.rows.extend(groups.iter().map(row_of));
-    Ok(table)
+    Ok(table.into())
 }
 
 /// A row without an inquiry that says how many inquiries a device or an address has: a hub, if they are too many.

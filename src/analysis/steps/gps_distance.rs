@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::globe::{kilometres, place};
 use super::quantile::nearest_rank;
-use super::{Call, Setting, Step, StepError, null_last, owned, table_of};
-use crate::analysis::table::{Table, Type, Value};
+use super::{Call, Outcome, Setting, Step, StepError, null_last, owned, table_of};
+use crate::analysis::table::{Type, Value};
 
 pub(super) const STEP: Step = Step {
     name: "gps_distance",
@@ -71,7 +71,7 @@ struct Country {
     distances: Vec<(f64, i64)>,
 }
 
-fn run(call: &Call<'_>) -> Result<Table, StepError> {
+fn run(call: &Call<'_>) -> Result<Outcome, StepError> {
     let far = call.setting(FAR_KM) as f64;
     let mut countries: BTreeMap<Option<&str>, Country> = BTreeMap::new();
     for row in call.rows() {
@@ -112,7 +112,7 @@ fn run(call: &Call<'_>) -> Result<Table, StepError> {
             Value::Integer(country.mismatched),
         ]);
     }
-    Ok(table)
+    Ok(table.into())
 }
 
 /// Kilometres between the middle of the device's cell and the address's place, where both are known.

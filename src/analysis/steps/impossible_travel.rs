@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::globe::{Place, kilometres, place};
-use super::{Call, Setting, Step, StepError, owned, table_of};
-use crate::analysis::table::{Table, Type, Value};
+use super::{Call, Outcome, Setting, Step, StepError, owned, table_of};
+use crate::analysis::table::{Type, Value};
 
 pub(super) const STEP: Step = Step {
     name: "impossible_travel",
@@ -89,7 +89,7 @@ struct Hop<'a> {
     kmh: Option<f64>,
 }
 
-fn run(call: &Call<'_>) -> Result<Table, StepError> {
+fn run(call: &Call<'_>) -> Result<Outcome, StepError> {
     let stops = call.rows().filter_map(|row| stop(call, row).transpose()).collect::<Result<Vec<_>, _>>();
     let mut stops = stops?;
     stops.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -119,7 +119,7 @@ fn run(call: &Call<'_>) -> Result<Table, StepError> {
             kmh.into(),
         ]);
     }
-    Ok(table)
+    Ok(table.into())
 }
 
 /// A row as a stop; none where the entity, the session or the place is not known.

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::quantile::nearest_rank;
-use super::{Call, Step, StepError, null_last, owned, table_of};
-use crate::analysis::table::{Table, Type, Value};
+use super::{Call, Outcome, Step, StepError, null_last, owned, table_of};
+use crate::analysis::table::{Type, Value};
 
 pub(super) const STEP: Step = Step {
     name: "time_to_start",
@@ -37,7 +37,7 @@ struct Waits {
     counted: BTreeMap<i64, i64>,
 }
 
-fn run(call: &Call<'_>) -> Result<Table, StepError> {
+fn run(call: &Call<'_>) -> Result<Outcome, StepError> {
     let mut by_type: BTreeMap<Option<&str>, Waits> = BTreeMap::new();
     for row in call.rows() {
         let waits = by_type.entry(call.text(row, DEVICE_TYPE)).or_default();
@@ -63,7 +63,7 @@ fn run(call: &Call<'_>) -> Result<Table, StepError> {
             nearest_rank(&counted, 95).into(),
         ]);
     }
-    Ok(table)
+    Ok(table.into())
 }
 
 #[cfg(test)]

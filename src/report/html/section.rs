@@ -41,6 +41,7 @@ pub(super) fn section(page: &Page<'_>, report: &Shown<'_>, rows: usize) -> Marku
                 div.warning role="note" { p { (text::visible(&incomplete)) } }
             }
             @for sentence in words::trusted(answer) { p { (text::visible(&sentence)) } }
+            @for sentence in &answer.said { p { (text::visible(sentence)) } }
             @if let Some(chart) = &chart { (figure(chart, id)) }
             @if layout.rows.is_empty() {
                 p { (words::NO_ROWS) }
