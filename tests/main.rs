@@ -35,6 +35,7 @@ mod metrics;
 mod migrate;
 mod nightly;
 mod notebook;
+mod output;
 mod pacing;
 mod planted;
 mod privacy;

@@ -45,6 +45,7 @@ pub struct LocalEngine {
     range: DayRange,
     before: Vec<DayFile>,
     share_bytes: u64,
+    most_rows: usize,
 }
 
 /// What one query reads of the files.
@@ -67,7 +68,15 @@ impl LocalEngine {
             range: scope.range,
             before: scope.before.files.clone(),
             share_bytes: SHARE_BYTES,
+            most_rows: usize::MAX,
         }
+    }
+
+    /// The same, but of an answer's rows only the first are given: a table of all may be larger than what was read. What
+    /// goes through a step is not cut.
+    #[must_use]
+    pub fn giving_at_most(self, rows: usize) -> Self {
+        Self { most_rows: rows, ..self }
     }
 
     /// The same, but a query that can be split reads so many bytes of day files at a time.
@@ -83,6 +92,7 @@ impl LocalEngine {
             range: DayRange::ending(jiff::civil::date(2000, 1, 1), 1),
             before: Vec::new(),
             share_bytes: SHARE_BYTES,
+            most_rows: usize::MAX,
         }
     }
 
@@ -98,11 +108,11 @@ impl LocalEngine {
 
 impl Engine for LocalEngine {
     fn query(&self, sql: &str, before: u32) -> Result<Table, EngineError> {
-        convert::table(&self.collect(sql, before, None)?)
+        convert::table(&self.collect(sql, before, None)?, self.most_rows)
     }
 
     fn query_split(&self, sql: &str, before: u32, column: &str) -> Result<Table, EngineError> {
-        convert::table(&self.collect(sql, before, Some(column))?)
+        convert::table(&self.collect(sql, before, Some(column))?, self.most_rows)
     }
 
     fn rows(&self, sql: &str, before: u32, split: Option<&str>) -> Result<Box<dyn Rows>, EngineError> {

@@ -94,13 +94,9 @@ pub(super) fn of_incomplete(incomplete: &export::Incomplete) -> Exit {
 
 fn is_wrong_usage(error: &ReportError) -> bool {
     match error {
-        ReportError::Ask(_)
-        | ReportError::Backwards(_)
-        | ReportError::OneAtATime { .. }
-        | ReportError::Threshold(_)
-        | ReportError::Folder { .. } => true,
+        ReportError::Ask(_) | ReportError::Backwards(_) | ReportError::Threshold(_) => true,
+        ReportError::Output(error) => error.is_wrong_usage(),
         ReportError::Analysis(error) => error.is_about_the_query(),
-        _ => false,
     }
 }
 
