@@ -23,6 +23,7 @@ pub mod layout;
 pub mod listing;
 pub mod mail;
 pub mod markdown;
+pub mod parquet;
 pub mod terminal;
 pub mod text;
 pub mod verdicts;
@@ -55,6 +56,11 @@ pub trait Renderer {
 
     /// Whether a page can hold more than one report.
     fn holds_several(&self) -> bool {
+        true
+    }
+
+    /// Whether a page is text, which a screen can show.
+    fn is_text(&self) -> bool {
         true
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 /// Each outside library that only some rooms may name.
 const LIBRARIES: [(&str, &[&str]); 28] = [
     ("anyhow", &["cli"]),
-    ("arrow", &["session", "lake", "analysis/local"]),
+    ("arrow", &["session", "lake", "analysis/local", "report/parquet"]),
     ("axum", &["sandbox"]),
     ("base64", &["report/html"]),
     ("clap", &["cli", "config"]),
@@ -21,7 +21,7 @@ const LIBRARIES: [(&str, &[&str]); 28] = [
     ("maud", &["report/chart", "report/html", "report/mail"]),
     ("nix", &["cli"]),
     ("object_store", &["lake"]),
-    ("parquet", &["lake"]),
+    ("parquet", &["lake", "report/parquet"]),
     ("polars", &["analysis/local"]),
     ("regex", &["analysis/steps/user_agents"]),
     ("reqwest", &["persona"]),

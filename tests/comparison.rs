@@ -206,8 +206,7 @@ fn pages_for_people_say_what_changed_first() {
         }
     }
     for width in 20..=140 {
-        let mut options = options(&[], Format::Terminal, width);
-        options.terminal.width = width;
+        let options = options(&[], Format::Terminal, width);
         let page = compared_page(&options, &lake.scope(), Some(&before.scope_before(None)));
         assert!(page.lines().all(|line| text::width(line) <= width), "{page}");
     }

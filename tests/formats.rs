@@ -1,17 +1,18 @@
-//! The six formats of a report: the same figures in each, and no session's text with a will of its own in any.
+//! The formats of a report: the same figures in each, and no session's text with a will of its own in any.
 
 use session_risk::cli::report::Format;
 
 mod contrast;
-mod cut;
+pub(crate) mod cut;
 mod figures;
 mod hostile;
 mod looks;
 mod mail;
 mod page;
+mod parquet;
 
-/// Every format.
-pub(crate) const ALL: [Format; 6] =
+/// Every format that is text.
+pub(crate) const OF_TEXT: [Format; 6] =
     [Format::Terminal, Format::Json, Format::Csv, Format::Markdown, Format::Html, Format::Mail];
 
 /// A Markdown table row's cells, unescaped.

@@ -195,6 +195,14 @@ impl Invocation<'_> {
         self.ends_with(0)
     }
 
+    /// Runs it, expects status 0 and gives what it wrote to standard output, byte by byte.
+    #[track_caller]
+    pub(crate) fn writes(mut self) -> Vec<u8> {
+        let output = self.command.stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
     /// Runs it and expects a status.
     #[track_caller]
     pub(crate) fn ends_with(self, status: i32) -> Outcome {

@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, RecordBatch, cast::AsArray};
-use arrow::datatypes::{DataType, Float64Type, TimestampMillisecondType};
-use jiff::Timestamp;
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimestampMillisecondType};
+use jiff::{Timestamp, ToSpan};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value, json};
 use session_risk::session::schema::schema;
@@ -150,11 +150,16 @@ fn value(column: &dyn Array, row: usize) -> Value {
         DataType::Utf8 => json!(column.as_string::<i32>().value(row)),
         DataType::Boolean => json!(column.as_boolean().value(row)),
         DataType::Float64 => json!(column.as_primitive::<Float64Type>().value(row)),
+        DataType::Int64 => json!(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Date32 => {
+            let days = column.as_primitive::<Date32Type>().value(row);
+            json!(jiff::civil::date(1970, 1, 1).checked_add(days.days()).unwrap().to_string())
+        }
         DataType::Timestamp(..) => {
             let moment = column.as_primitive::<TimestampMillisecondType>().value(row);
             // Always with milliseconds, so that text sorts as time does.
             json!(Timestamp::from_millisecond(moment).unwrap().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
         }
-        other => panic!("no column of a day file has the type {other}"),
+        other => panic!("no file of ours has a column of the type {other}"),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use session_risk::cli::report::Format;
 use session_risk::sandbox::SandboxOptions;
 
-use crate::formats::ALL;
+use crate::formats::OF_TEXT;
 use crate::harness::{Home, sandbox_with, unlimited};
 use crate::report::{options, page};
 use crate::sample_lake;
@@ -111,7 +111,7 @@ fn every_format_names_the_missing_days_also_where_there_is_no_row() {
         let lake = SmallLake::new(rows);
         let mut scope = lake.scope();
         scope.before.missing = scope.range.before(28).unwrap().days().take(2).collect();
-        for format in ALL.into_iter().filter(|format| *format != Format::Csv) {
+        for format in OF_TEXT.into_iter().filter(|format| *format != Format::Csv) {
             let shown = page(&options(&["new_countries"], format, 300), &scope);
             let plain = shown.split_whitespace().collect::<Vec<_>>().join(" ").replace('\\', "");
             let said =

@@ -36,6 +36,7 @@ mod metrics;
 mod migrate;
 mod nightly;
 mod notebook;
+mod output;
 mod pacing;
 mod planted;
 mod planted_days;

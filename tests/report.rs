@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use session_risk::analysis::Scope;
 use session_risk::analysis::catalogue::{Catalogue, Query};
 use session_risk::cli::days::Days;
-use session_risk::cli::report::{Format, ReportError, ReportOptions, render};
+use session_risk::cli::report::{Format, OutputError, ReportError, ReportOptions, Watch, render};
 use session_risk::report::terminal::Terminal;
 use session_risk::report::text;
 
@@ -26,7 +26,7 @@ pub(crate) fn options(names: &[&str], format: Format, width: usize) -> ReportOpt
         trusted: Vec::new(),
         format,
         output: None,
-        terminal: Terminal { width, ..Terminal::default() },
+        terminal: (format != Format::Parquet).then_some(Terminal { width, ..Terminal::default() }),
         generated_at: "2026-11-23T06:00:00.5Z".parse().unwrap(),
         sources: vec!["--lake".into(), "sessions-lake".into()],
     }
@@ -37,9 +37,21 @@ pub(crate) fn page(options: &ReportOptions, scope: &Scope) -> String {
 }
 
 pub(crate) fn compared_page(options: &ReportOptions, scope: &Scope, earlier: Option<&Scope>) -> String {
+    String::from_utf8(bytes(options, scope, earlier)).unwrap()
+}
+
+pub(crate) fn bytes(options: &ReportOptions, scope: &Scope, earlier: Option<&Scope>) -> Vec<u8> {
     let mut out = Vec::new();
-    render(options, scope, earlier, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    render(options, scope, earlier, &Unwatched, &mut out).unwrap();
+    out
+}
+
+/// Nobody hears how far the reports have come.
+pub(crate) struct Unwatched;
+
+impl Watch for Unwatched {
+    fn begins(&self, _: usize, _: &str) {}
+    fn ends(&self) {}
 }
 
 /// The reports whose looks are kept: one of each kind of table.
@@ -152,7 +164,7 @@ fn colour_is_only_written_where_it_is_wanted() {
     let mut options = options(&[], Format::Terminal, 80);
     let plain = page(&options, &lake.scope());
     assert!(!plain.contains('\u{1b}'));
-    options.terminal.colour = true;
+    options.terminal = options.terminal.map(|plain| Terminal { colour: true, ..plain });
     let coloured = page(&options, &lake.scope());
     assert!(coloured.contains("\u{1b}[1mSession risk\u{1b}[0m"));
     let codes = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[33m", "\u{1b}[36m"];
@@ -202,7 +214,7 @@ fn several_rates_a_row_leave_out_what_does_not_fit_and_say_so() {
     options.queries = vec![Query::parse("by_day", "x.sql", sql).unwrap()];
     insta::assert_snapshot!("terminal_several_rates", page(&options, &lake.scope()));
     for width in 20..200 {
-        options.terminal.width = width;
+        options.terminal = Some(Terminal { width, ..Terminal::default() });
         assert!(page(&options, &lake.scope()).lines().all(|line| text::width(line) <= width));
     }
 }
@@ -227,6 +239,7 @@ fn output_writes_one_file_a_report_and_prints_their_paths() {
         (Format::Json, "json"),
         (Format::Terminal, "txt"),
         (Format::Csv, "csv"),
+        (Format::Parquet, "parquet"),
         (Format::Markdown, "md"),
         (Format::Html, "html"),
         (Format::Mail, "mail.html"),
@@ -234,14 +247,15 @@ fn output_writes_one_file_a_report_and_prints_their_paths() {
     for (format, ending) in endings {
         let mut options = options(&["device_mix", "network_risk"], format, 30);
         options.output = Some(folder.clone());
-        options.terminal.colour = true;
+        options.terminal = options.terminal.map(|plain| Terminal { colour: true, ..plain });
         let printed = page(&options, &lake.scope());
         let path = |name: &str| folder.join(format!("{name}.{ending}"));
         assert_eq!(
             printed,
             format!("{}\n{}\n", path("device_mix").display(), path("network_risk").display())
         );
-        assert!(!fs::read_to_string(path("network_risk")).unwrap().contains('\u{1b}'));
+        let written = fs::read(path("network_risk")).unwrap();
+        assert!(format == Format::Parquet || !written.contains(&0x1b));
     }
     let one: Json = serde_json::from_slice(&fs::read(folder.join("device_mix.json")).unwrap()).unwrap();
     assert_eq!(one["reports"].as_array().unwrap().len(), 1);
@@ -255,8 +269,8 @@ fn an_output_that_is_a_file_is_refused_before_anything_is_read() {
     options.output = Some(lake.files[0].path.clone());
     let mut scope = lake.scope();
     scope.files[0].path = "/nowhere".into();
-    let error = render(&options, &scope, None, &mut Vec::new()).unwrap_err();
-    assert!(matches!(error, ReportError::Folder { .. }));
+    let error = render(&options, &scope, None, &Unwatched, &mut Vec::new()).unwrap_err();
+    assert!(matches!(error, ReportError::Output(OutputError::Folder { .. })));
     assert!(
         chain(&error).contains("cannot be made the folder for the reports: it is a file"),
         "{}",
@@ -279,11 +293,12 @@ impl Write for Gone {
 #[test]
 fn a_broken_pipe_is_a_normal_end_and_a_full_disk_is_not() {
     let lake = SmallLake::new([json!({})]);
-    for format in crate::formats::ALL {
+    for format in crate::formats::OF_TEXT.into_iter().chain([Format::Parquet]) {
         let options = options(&["device_mix"], format, 80);
-        render(&options, &lake.scope(), None, &mut Gone(io::ErrorKind::BrokenPipe)).unwrap();
-        let error = render(&options, &lake.scope(), None, &mut Gone(io::ErrorKind::StorageFull)).unwrap_err();
-        assert!(matches!(error, ReportError::Output(_)));
+        let to = |out: &mut Gone| render(&options, &lake.scope(), None, &Unwatched, out);
+        to(&mut Gone(io::ErrorKind::BrokenPipe)).unwrap();
+        let error = to(&mut Gone(io::ErrorKind::StorageFull)).unwrap_err();
+        assert!(matches!(error, ReportError::Output(OutputError::Output(_))));
     }
 }
 
@@ -304,7 +319,7 @@ mod flags {
         let words = std::iter::once("report").chain(flags.split_whitespace());
         let command = Command::try_parse_from(words).map_err(|error| error.to_string())?;
         let now = "2026-11-23T06:00:00Z".parse().unwrap();
-        command.report.into_options("lake", Terminal::default(), now).map_err(|error| chain(&error))
+        command.report.into_options("lake", None, now).map_err(|error| chain(&error))
     }
 
     #[test]
@@ -351,7 +366,7 @@ mod flags {
             ("--last -1d", "unexpected argument"),
             ("--last 4w", "it is not a number of days such as 28d"),
             ("--last 7d --since 2026-11-01", "cannot be used with"),
-            ("--format yaml", "[possible values: terminal, json, csv, markdown, html, mail]"),
+            ("--format yaml", "[possible values: terminal, json, csv, parquet, markdown, html, mail]"),
         ] {
             let Err(error) = parse(flags) else { panic!("{flags} was taken") };
             assert!(error.contains(said), "{flags}: {error}");

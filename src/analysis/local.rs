@@ -49,6 +49,7 @@ pub struct LocalEngine {
     /// The sessions that are meant; none means all.
     part: Option<Part>,
     share_bytes: u64,
+    most_rows: usize,
 }
 
 /// What one query reads of the files.
@@ -74,7 +75,15 @@ impl LocalEngine {
             before: scope.before.files.clone(),
             part: None,
             share_bytes: SHARE_BYTES,
+            most_rows: usize::MAX,
         }
+    }
+
+    /// The same, but of an answer's rows only the first are given: a table of all may be larger than what was read. What
+    /// goes through a step is not cut.
+    #[must_use]
+    pub fn giving_at_most(self, rows: usize) -> Self {
+        Self { most_rows: rows, ..self }
     }
 
     /// The same, but a query that can be split reads so many bytes of day files at a time.
@@ -91,6 +100,7 @@ impl LocalEngine {
             before: Vec::new(),
             part: None,
             share_bytes: SHARE_BYTES,
+            most_rows: usize::MAX,
         }
     }
 
@@ -107,11 +117,11 @@ impl LocalEngine {
 
 impl Engine for LocalEngine {
     fn query(&self, sql: &str, before: u32) -> Result<Table, EngineError> {
-        convert::table(&self.collect(sql, before, None)?)
+        convert::table(&self.collect(sql, before, None)?, self.most_rows)
     }
 
     fn query_split(&self, sql: &str, before: u32, column: &str) -> Result<Table, EngineError> {
-        convert::table(&self.collect(sql, before, Some(column))?)
+        convert::table(&self.collect(sql, before, Some(column))?, self.most_rows)
     }
 
     fn rows(&self, sql: &str, before: u32, split: Option<&str>) -> Result<Box<dyn Rows>, EngineError> {

@@ -217,7 +217,7 @@ impl Step {
 /// A table of these columns, without a row yet.
 fn table_of(columns: &[(&str, Type)]) -> Table {
     let columns = columns.iter().map(|(name, data_type)| Column::new(*name, *data_type));
-    Table { columns: columns.collect(), rows: Vec::new() }
+    Table { columns: columns.collect(), ..Table::default() }
 }
 
 /// A text of the rows as a value of the step's own table.

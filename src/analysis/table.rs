@@ -115,9 +115,16 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The rows, in order.
     pub rows: Vec<Vec<Value>>,
+    /// How many rows follow, where only the first were wanted.
+    pub left_out: usize,
 }
 
 impl Table {
+    /// How many rows there are, those that were left out too.
+    pub fn all_rows(&self) -> usize {
+        self.rows.len() + self.left_out
+    }
+
     /// Where the column stands.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)

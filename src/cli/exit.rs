@@ -96,12 +96,10 @@ fn is_wrong_usage(error: &ReportError) -> bool {
     match error {
         ReportError::Ask(_)
         | ReportError::Backwards(_)
-        | ReportError::OneAtATime { .. }
         | ReportError::Threshold(_)
-        | ReportError::Trust(_)
-        | ReportError::Folder { .. } => true,
+        | ReportError::Trust(_) => true,
+        ReportError::Output(error) => error.is_wrong_usage(),
         ReportError::Analysis(error) => error.is_about_the_query(),
-        _ => false,
     }
 }
 

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use super::compare::earlier;
 use super::days::Days;
 use super::exit::Exit;
-use super::report::{Format, ReportArgs, ReportError, ReportOptions, sent};
+use super::output::{Format, sent};
+use super::report::{ReportArgs, ReportError, ReportOptions};
 use super::scope::{scope, terminal};
 use crate::analysis::local::LocalEngine;
 use crate::analysis::{self, DayFile, Explanation, Scope};
@@ -21,7 +22,7 @@ pub(super) fn list(args: &ReportArgs, stdout: &mut dyn Write) -> anyhow::Result<
     let queries = args.queries()?;
     sent(match args.page.format {
         Format::Json => listing::write_json(&queries, stdout),
-        _ => listing::write_text(&queries, terminal().width, stdout),
+        _ => listing::write_text(&queries, terminal().unwrap_or_default().width, stdout),
     })?;
     Ok(Exit::Done)
 }

@@ -60,6 +60,9 @@ pub(super) fn run(
         query = detail::query(&query, &detail, &LocalEngine::without_files()).map_err(AskError::from)?;
     }
     let (options, days) = page.into_options(vec![query], location, terminal(), Timestamp::now())?;
+    if !explain_only {
+        options.prepare()?;
+    }
     let lake = Lake::open(location, runtime)?;
     if explain_only {
         return explain(&lake, &options, days, stdout);

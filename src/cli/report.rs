@@ -1,14 +1,13 @@
-//! `report`: the catalogue's reports over a range of days, on standard output or as one file each.
+//! `report`: the catalogue's reports over a range of days.
 //!
-//! Owns the command's flags and where pages go. What there is to read is handed in as a [`Scope`]; must not know
-//! the lake.
+//! Owns the command's flags. What there is to read is handed in as a [`Scope`]; must not know the lake.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -16,21 +15,18 @@ use super::ask::ask;
 use super::catalogue::{AskError, CatalogueArgs};
 use super::compare::{Compare, parse_compare};
 use super::days::{Days, parse_date, parse_days};
+use super::output;
+pub use super::output::{Format, OutputError};
 use super::thresholds::{self, ThresholdArgs, ThresholdError};
 use super::trust::TrustArgs;
 use crate::analysis::bind::Arguments;
 use crate::analysis::catalogue::Query;
 use crate::analysis::threshold::{Threshold, Verdict};
 use crate::analysis::trusted::{Network, NetworkError};
-use crate::analysis::{AnalysisError, Scope};
+use crate::analysis::{AnalysisError, Answer, Scope};
 use crate::range::{Backwards, DayRange};
-use crate::report::csv::Csv;
-use crate::report::html::Html;
-use crate::report::json::Json;
-use crate::report::mail::Mail;
-use crate::report::markdown::Markdown;
+use crate::report::Page;
 use crate::report::terminal::Terminal;
-use crate::report::{Page, Renderer};
 
 /// The flags of `report`; `run` has them too.
 #[derive(Debug, Clone, Args)]
@@ -84,26 +80,10 @@ pub struct PageArgs {
     #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
     pub format: Format,
 
-    /// Write one file a report into this folder and print their paths
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    /// Write one file a report into this folder and print their paths; or, where it ends as files of the format do
+    /// (out.csv, out.parquet), what would be printed into this file
+    #[arg(long, value_name = "DIR|FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-}
-
-/// The formats of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Tables to read
-    Terminal,
-    /// One document for other programs, never cut
-    Json,
-    /// A report's rows for a spreadsheet, never cut; several reports need --output
-    Csv,
-    /// GitHub's tables, for a pull request
-    Markdown,
-    /// One page for a browser, with charts; needs no network and no script
-    Html,
-    /// A digest for mail programs, under 100 kB: one HTML document without charts, a few rows of each report
-    Mail,
 }
 
 /// What `report` does once its flags are understood.
@@ -121,10 +101,10 @@ pub struct ReportOptions {
     pub trusted: Vec<Network>,
     /// How they look.
     pub format: Format,
-    /// The folder for one file a report; none for standard output.
+    /// The folder for one file a report, or the file; none for standard output.
     pub output: Option<PathBuf>,
     /// The terminal that standard output is, if it is one: its width and whether it takes colour.
-    pub terminal: Terminal,
+    pub terminal: Option<Terminal>,
     /// The moment that the page bears.
     pub generated_at: Timestamp,
     /// The flags that name the lake and the queries, for commands that a page tells.
@@ -141,39 +121,9 @@ pub enum ReportError {
     /// A range that ends before it begins: wrong usage.
     #[error(transparent)]
     Backwards(#[from] Backwards),
-    /// Several reports for standard output in a format that holds one: wrong usage.
-    #[error(
-        "a file of --format {format} holds one report and there are {reports}: name one of them, or a folder with --output"
-    )]
-    OneAtATime {
-        /// The format.
-        format: &'static str,
-        /// How many reports were asked for.
-        reports: usize,
-    },
-    /// The folder for the reports.
-    #[error("{} cannot be made the folder for the reports{hint}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What is in its place, in words, or nothing.
-        hint: &'static str,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// One of the files.
-    #[error("{} cannot be written", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// Standard output.
-    #[error("standard output cannot be written")]
-    Output(#[source] io::Error),
+    /// Where the page should go.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// One of the reports.
     #[error(transparent)]
     Analysis(#[from] AnalysisError),
@@ -201,7 +151,7 @@ impl ReportArgs {
     pub fn into_options(
         self,
         lake: &str,
-        terminal: Terminal,
+        terminal: Option<Terminal>,
         generated_at: Timestamp,
     ) -> Result<(ReportOptions, Days), ReportError> {
         let catalogue = self.page.catalogue.catalogue()?;
@@ -223,7 +173,7 @@ impl PageArgs {
         self,
         queries: Vec<Query>,
         lake: &str,
-        terminal: Terminal,
+        terminal: Option<Terminal>,
         generated_at: Timestamp,
     ) -> Result<(ReportOptions, Days), ReportError> {
         let sources = self.sources(lake);
@@ -279,27 +229,24 @@ impl ReportOptions {
         self.format == Format::Terminal && self.output.is_none()
     }
 
-    /// Checks the thresholds' columns and makes the folder for the reports, if there is to be one: before any slow work.
+    /// Checks the thresholds' columns and that the page can go where it should, for which it makes the folder: before
+    /// any slow work.
     ///
     /// # Errors
-    /// [`ReportError::Folder`] if a file is in its place or it cannot be made, [`ReportError::OneAtATime`] if
-    /// standard output cannot hold them all, [`ReportError::Threshold`] for one that its report does not fit.
+    /// [`ReportError::Output`] if the page cannot go there, [`ReportError::Threshold`] for one that its report does not
+    /// fit.
     pub fn prepare(&self) -> Result<(), ReportError> {
         thresholds::check_columns(self)?;
-        let Some(path) = &self.output else {
-            let renderer = renderer(self.format, self.terminal);
-            let reports = self.queries.len();
-            return if reports == 1 || renderer.holds_several() {
-                Ok(())
-            } else {
-                Err(ReportError::OneAtATime { format: renderer.extension(), reports })
-            };
-        };
-        fs::create_dir_all(path).map_err(|source| {
-            let hint = if path.is_file() { ": it is a file" } else { "" };
-            ReportError::Folder { path: path.clone(), hint, source }
-        })
+        Ok(output::prepare(self)?)
     }
+}
+
+/// Hears how far the reports have come.
+pub trait Watch {
+    /// One is begun: the first is number 1.
+    fn begins(&self, number: usize, name: &str);
+    /// None is left, and the page follows.
+    fn ends(&self);
 }
 
 /// Computes the reports over the scope's files, compared with an earlier window if there is one, and writes them to
@@ -311,11 +258,29 @@ pub fn render(
     options: &ReportOptions,
     scope: &Scope,
     earlier: Option<&Scope>,
+    watch: &dyn Watch,
     out: &mut dyn Write,
 ) -> Result<Vec<Verdict>, ReportError> {
     options.prepare()?;
-    let queries: Vec<&Query> = options.queries.iter().collect();
-    let answers = ask(options, &queries, scope, earlier)?;
+    let (together, alone): (Vec<&Query>, Vec<&Query>) =
+        options.queries.iter().partition(|query| query.header.few_groups);
+    let together = (!together.is_empty()).then_some(together);
+    let turns = together.into_iter().chain(alone.into_iter().map(|query| vec![query]));
+    let mut asked = 0;
+    let ask = |queries: Vec<&Query>| -> Result<Vec<Answer>, AnalysisError> {
+        let names = queries.iter().map(|query| query.name.as_str()).collect::<Vec<_>>().join(", ");
+        watch.begins(asked + 1, &names);
+        asked += queries.len();
+        let began = Instant::now();
+        let answers = ask(options, &queries, scope, earlier)?;
+        let rows: usize = answers.iter().map(|answer| answer.table.all_rows()).sum();
+        tracing::debug!(report = %names, rows, seconds = began.elapsed().as_secs_f64(), "computed");
+        Ok(answers)
+    };
+    let answers = turns.map(ask).collect::<Result<Vec<_>, _>>();
+    watch.ends();
+    let mut answers: Vec<Answer> = answers?.into_iter().flatten().collect();
+    answers.sort_by_key(|answer| options.queries.iter().position(|query| query.name == answer.query.name));
     let verdicts = thresholds::verdicts(&options.thresholds, &answers);
     let page = Page {
         generated_at: options.generated_at,
@@ -325,58 +290,6 @@ pub fn render(
         verdicts: &verdicts,
         sources: &options.sources,
     };
-    let Some(folder) = &options.output else {
-        sent(renderer(options.format, options.terminal).render(&page, out))?;
-        return Ok(verdicts);
-    };
-    // A file's reader has another screen than whoever runs the command.
-    let renderer = renderer(options.format, Terminal::default());
-    for answer in &answers {
-        let is_on = |verdict: &&Verdict| verdict.threshold.condition.report == answer.query.name;
-        let verdicts: Vec<Verdict> = verdicts.iter().filter(is_on).cloned().collect();
-        let one = Page { answers: std::slice::from_ref(answer), verdicts: &verdicts, ..page };
-        let path = folder.join(format!("{}.{}", answer.query.name, renderer.extension()));
-        let written = replace_by(&path, |partial| {
-            let mut file = BufWriter::new(File::create(partial)?);
-            renderer.render(&one, &mut file)?;
-            file.flush()
-        });
-        written.map_err(|source| ReportError::File { path: path.clone(), source })?;
-        sent(writeln!(out, "{}", path.display()))?;
-    }
+    output::write(options, &page, out)?;
     Ok(verdicts)
-}
-
-fn renderer(format: Format, terminal: Terminal) -> Box<dyn Renderer> {
-    match format {
-        Format::Terminal => Box::new(terminal),
-        Format::Json => Box::new(Json),
-        Format::Csv => Box::new(Csv),
-        Format::Markdown => Box::new(Markdown::default()),
-        Format::Html => Box::new(Html::default()),
-        Format::Mail => Box::new(Mail::default()),
-    }
-}
-
-/// A reader that went away (`| head`) has what it wanted.
-pub(super) fn sent(written: io::Result<()>) -> Result<(), ReportError> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(ReportError::Output),
-    }
-}
-
-/// Puts a whole file in place, so that nobody reads half of one.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_by(path, |partial| fs::write(partial, bytes))
-}
-
-/// Puts a file in place once it is written to its end.
-pub(super) fn replace_by(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".partial");
-    let partial = path.with_file_name(name);
-    let placed = write(&partial).and_then(|()| fs::rename(&partial, path));
-    placed.inspect_err(|_| drop(fs::remove_file(&partial)))
 }

@@ -13,7 +13,7 @@ use super::console::{Console, sentence};
 use super::duration::parse_duration;
 use super::exit::{self, Exit, Usage};
 use super::metrics::{self, Held};
-use super::report::{replace, replace_by};
+use super::output::{replace, replace_by};
 use crate::analysis::threshold::{Outcome, Severity, Verdict};
 use crate::lake::{Lake, Overview, RunRecord};
 use crate::report::verdicts::Told;

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use tokio::runtime::Handle;
 
 use super::compare::earlier;
+use super::computing::Computing;
 use super::console::Console;
 use super::days::Days;
 use super::exit::{Exit, Nothing, Usage};
@@ -99,7 +100,8 @@ pub(super) fn report(
     for file in files {
         file.path = readable.path(file.date);
     }
-    let verdicts = render(options, &scope, earlier.as_ref(), stdout)?;
+    let progress = Computing::start(console, options.queries.len());
+    let verdicts = render(options, &scope, earlier.as_ref(), &progress, stdout)?;
     stdout.flush()?;
     let left_out = words::left_out(
         scope.trusted.left_out(),
@@ -212,15 +214,15 @@ fn held(manifest: &Manifest) -> String {
 }
 
 /// The terminal that standard output is, if it is one.
-pub(super) fn terminal() -> Terminal {
+pub(super) fn terminal() -> Option<Terminal> {
     let stdout = std::io::stdout();
-    let is_terminal = stdout.is_terminal();
+    if !stdout.is_terminal() {
+        return None;
+    }
     let mut terminal = Terminal::default();
-    if let Some((terminal_size::Width(columns), _)) =
-        terminal_size::terminal_size_of(&stdout).filter(|_| is_terminal)
-    {
+    if let Some((terminal_size::Width(columns), _)) = terminal_size::terminal_size_of(&stdout) {
         terminal.width = columns.into();
     }
-    terminal.colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-    terminal
+    terminal.colour = std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    Some(terminal)
 }

@@ -49,20 +49,21 @@ impl Renderer for Html {
     }
 
     fn render(&self, page: &Page<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let reports: Vec<Shown<'_>> = page.answers.iter().enumerate().map(Shown::new).collect();
-        let document = document(page, &reports, self.rows).into_string();
+        let reports: Vec<Shown<'_>> =
+            page.answers.iter().enumerate().map(|(at, answer)| Shown::new(at, answer, self.rows)).collect();
+        let document = document(page, &reports).into_string();
         out.write_all(document.as_bytes())?;
         out.write_all(b"\n")
     }
 }
 
 impl<'a> Shown<'a> {
-    fn new((at, answer): (usize, &'a Answer)) -> Self {
-        Self { answer, layout: Layout::new(answer), id: format!("report-{}", at + 1) }
+    fn new(at: usize, answer: &'a Answer, rows: usize) -> Self {
+        Self { answer, layout: Layout::new(answer, rows), id: format!("report-{}", at + 1) }
     }
 }
 
-fn document(page: &Page<'_>, reports: &[Shown<'_>], rows: usize) -> Markup {
+fn document(page: &Page<'_>, reports: &[Shown<'_>]) -> Markup {
     let stamp = words::stamp(page);
     let made = page.generated_at.strftime("%Y-%m-%d %H:%M");
     html! {
@@ -102,7 +103,7 @@ fn document(page: &Page<'_>, reports: &[Shown<'_>], rows: usize) -> Markup {
                 main #figures {
                     (changed(page))
                     (tiles::tiles(reports))
-                    @for report in reports { (section::section(page, report, rows)) }
+                    @for report in reports { (section::section(page, report)) }
                 }
                 footer { p { "Made by session-risk. Figures for programs: " code { "--format json" } "." } }
             }

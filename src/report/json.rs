@@ -210,15 +210,6 @@ fn comparison(scope: &Scope, earlier: &Scope) -> Comparison {
 fn report<'a>(page: &Page<'a>, answer: &'a Answer) -> Report<'a> {
     let columns = &answer.table.columns;
     let name = |column: &'a Column| ColumnName { name: &column.name, data_type: column.data_type.name() };
-    // A report may be passed on alone, so each carries what is true of the whole range.
-    let incomplete = words::incomplete(page.scope).into_iter();
-    let earlier = page.earlier.and_then(words::earlier_incomplete);
-    let notes = page.scope.notes.iter().cloned().chain(earlier).chain(words::incomplete_before(answer));
-    let notes = notes
-        .chain(words::trusted(answer))
-        .chain(answer.said.iter().cloned())
-        .chain(words::comparison(answer))
-        .chain(answer.query.header.notes.iter().cloned());
     let details = &answer.query.header.details;
     let detail = command::words(page, answer).map(|command| Detail {
         command,
@@ -232,6 +223,6 @@ fn report<'a>(page: &Page<'a>, answer: &'a Answer) -> Report<'a> {
         rows: answer.table.rows.iter().map(|values| Row { columns, values }).collect(),
         detail,
         left_out: answer.left_out.as_ref().map(Uncounted::new),
-        notes: incomplete.chain(notes).collect(),
+        notes: words::notes(page, answer),
     }
 }

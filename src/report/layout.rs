@@ -2,7 +2,10 @@
 //!
 //! Shared by the text formats; the cells are not yet escaped for any of them. Must not know widths or colours.
 
+use std::ops::Range;
+
 use crate::analysis::Answer;
+use crate::analysis::catalogue::Query;
 use crate::analysis::compare::{CHANGE, P, PREVIOUS, STATE};
 use crate::analysis::header::{ChartKind, Rate};
 use crate::analysis::rate::{HIGH, LOW, UNKNOWN};
@@ -31,8 +34,10 @@ pub struct Layout {
     pub facts: Vec<(String, Cell)>,
     /// The columns, in order.
     pub columns: Vec<Heading>,
-    /// The rows, in order, one cell a column.
+    /// The rows that are shown, in order, one cell a column.
     pub rows: Vec<Row>,
+    /// How many rows there are to show.
+    pub all: usize,
 }
 
 /// A column's head.
@@ -99,17 +104,33 @@ impl Cell {
 }
 
 impl Layout {
-    /// Lays an answer out. One row with rates is turned on its side: a line a rate.
-    pub fn new(answer: &Answer) -> Self {
+    /// Lays out so many rows of a ranking, the first, and all of a series, since its newest come last.
+    pub fn new(answer: &Answer, most: usize) -> Self {
+        let all = answer.table.rows.len();
+        Self::of(answer, 0..if is_series(&answer.query) { all } else { most.min(all) })
+    }
+
+    /// Lays out so many rows where a series has no room either: of a ranking the first, of a series the newest.
+    pub fn digest(answer: &Answer, most: usize) -> Self {
+        let (own, all) = (answer.own_rows(), answer.table.rows.len());
+        Self::of(
+            answer,
+            if is_series(&answer.query) { own.saturating_sub(most)..own } else { 0..most.min(all) },
+        )
+    }
+
+    /// Lays these rows out and no other: an answer may have a million. One row with rates is turned on its side: a line
+    /// a rate.
+    fn of(answer: &Answer, rows: Range<usize>) -> Self {
         let sideways = answer.query.header.key.is_empty()
-            && answer.table.rows.len() == 1
+            && answer.table.all_rows() == 1
             && !answer.query.header.rates.is_empty();
-        let mut layout = if sideways { sideways_layout(answer) } else { upright(answer) };
+        let mut layout = if sideways { sideways_layout(answer) } else { upright(answer, rows) };
         layout.drop_idle();
         layout
     }
 
-    /// Leaves out the columns that say nothing: no unknown anywhere.
+    /// Leaves out the columns that say nothing: no unknown in any row that is shown.
     fn drop_idle(&mut self) {
         for at in (0..self.columns.len()).rev() {
             let idle = |row: &Row| matches!(row.cells[at].values[..], [Value::Integer(0) | Value::Null]);
@@ -123,10 +144,9 @@ impl Layout {
     }
 }
 
-/// How many rows people are shown: of a ranking the first, of a series all, since its newest come last.
-pub fn shown_rows(answer: &Answer, most: usize) -> usize {
-    let series = answer.query.header.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Line);
-    if series { usize::MAX } else { most }
+/// Whether the rows are a series, which is shown whole where there is room.
+pub fn is_series(query: &Query) -> bool {
+    query.header.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Line)
 }
 
 /// The columns that no rate shows, and so stand for themselves. One rate shows its total, as what is known and what
@@ -149,7 +169,7 @@ fn plain_columns(answer: &Answer) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
-fn upright(answer: &Answer) -> Layout {
+fn upright(answer: &Answer, rows: Range<usize>) -> Layout {
     let table = &answer.table;
     let header = &answer.query.header;
     let plain: Vec<usize> = plain_columns(answer).collect();
@@ -175,7 +195,7 @@ fn upright(answer: &Answer) -> Layout {
     let by_state = answer.compared.as_ref().filter(|_| header.rates.is_empty());
     columns.extend(by_state.map(|_| compared::state_heading()));
     let drawn = header.chart.as_ref().filter(|chart| chart.kind == ChartKind::Bar);
-    let rows = (0..table.rows.len()).map(|row| {
+    let rows = rows.map(|row| {
         let small = answer.is_small(row);
         let mut cells: Vec<Cell> = Vec::with_capacity(columns.len());
         for (at, heading) in plain.iter().zip(&columns) {
@@ -194,8 +214,8 @@ fn upright(answer: &Answer) -> Layout {
         let value = drawn.and_then(|chart| table.value(row, &chart.value).as_number());
         Row { cells, small, bar: value.filter(|_| !small) }
     });
-    let rows = rows.collect();
-    Layout { sideways: false, facts: Vec::new(), columns, rows }
+    let (rows, all) = (rows.collect(), table.all_rows());
+    Layout { sideways: false, facts: Vec::new(), columns, rows, all }
 }
 
 fn sideways_layout(answer: &Answer) -> Layout {
@@ -225,8 +245,8 @@ fn sideways_layout(answer: &Answer) -> Layout {
         cells.extend(compared.flat_map(|compared| compared::cells(answer, compared, 0, rate)));
         Row { cells, small: answer.is_small(0), bar: table.value(0, &rate.name).as_number() }
     });
-    let rows = rows.collect();
-    Layout { sideways: true, facts, columns, rows }
+    let rows: Vec<Row> = rows.collect();
+    Layout { sideways: true, facts, columns, all: rows.len(), rows }
 }
 
 /// A rate's name in words, without the word rate.

@@ -54,7 +54,8 @@ impl Renderer for Mail {
     }
 
     fn render(&self, page: &Page<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let layouts: Vec<Layout> = page.answers.iter().map(Layout::new).collect();
+        let layouts: Vec<Layout> =
+            page.answers.iter().map(|answer| Layout::digest(answer, self.rows)).collect();
         let reports: Vec<(&Answer, &Layout)> = page.answers.iter().zip(&layouts).collect();
         let headlines = headlines(reports.iter().copied());
         // What stands around the reports, with all of them named as left out: no digest has more of that.

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use crate::analysis::Answer;
 
-use super::layout::{Cell, Layout, Role, shown_rows};
+use super::layout::{Cell, Layout, Role};
 use super::{MOST_ROWS, Page, Renderer, changes, command, text, verdicts, words};
 
 /// The longest text of a cell; a table of longer ones cannot be read.
@@ -54,7 +54,7 @@ impl Renderer for Markdown {
             }
         }
         for answer in page.answers {
-            Self { rows: shown_rows(answer, self.rows) }.answer(page, answer, out)?;
+            self.answer(page, answer, out)?;
         }
         Ok(())
     }
@@ -63,7 +63,7 @@ impl Renderer for Markdown {
 impl Markdown {
     fn answer(&self, page: &Page<'_>, answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
         let header = &answer.query.header;
-        let layout = Layout::new(answer);
+        let layout = Layout::new(answer, self.rows);
         writeln!(out, "\n## {}\n\n{}", harmless(&header.title), harmless(&header.question))?;
         for (label, figure) in &layout.facts {
             writeln!(out, "\n{}: {}", harmless(label), harmless(&figure.text))?;
@@ -78,11 +78,11 @@ impl Markdown {
             return writeln!(out, "\n{}", words::NO_ROWS);
         }
         writeln!(out)?;
-        self.table(&layout, out)?;
-        if let Some(cut) = words::cut(self.rows, layout.rows.len()) {
+        table(&layout, out)?;
+        if let Some(cut) = words::cut(layout.rows.len(), layout.all) {
             writeln!(out, "\n{cut}")?;
         }
-        let small = words::small(answer, &layout, self.rows).map(|small| format!("* {small}"));
+        let small = words::small(answer, &layout).map(|small| format!("* {small}"));
         let shares = words::shares(answer, &layout).map(str::to_owned);
         let notes = small.into_iter().chain(shares).chain(words::comparison(answer));
         let notes: Vec<String> = notes.chain(header.notes.iter().cloned()).collect();
@@ -98,26 +98,26 @@ impl Markdown {
         }
         Ok(())
     }
+}
 
-    fn table(&self, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
-        let heads = layout.columns.iter().map(|column| harmless(&column.label));
-        writeln!(out, "{}", line(heads))?;
-        let rules = layout.columns.iter().map(|column| if column.figures { "--:" } else { ":--" }.to_owned());
-        writeln!(out, "{}", line(rules))?;
-        let first_key = layout.columns.iter().position(|column| column.role == Role::Key);
-        for row in layout.rows.iter().take(self.rows) {
-            let cells = row.cells.iter().zip(&layout.columns).enumerate().map(|(at, (cell, column))| {
-                match column.role {
-                    Role::Key if row.small && first_key == Some(at) => format!("{} \\*", shown(cell)),
-                    Role::Key | Role::Words => shown(cell),
-                    // Made of digits and signs here, of nothing that a session says.
-                    _ => cell.text.clone(),
-                }
-            });
-            writeln!(out, "{}", line(cells))?;
-        }
-        Ok(())
+fn table(layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
+    let heads = layout.columns.iter().map(|column| harmless(&column.label));
+    writeln!(out, "{}", line(heads))?;
+    let rules = layout.columns.iter().map(|column| if column.figures { "--:" } else { ":--" }.to_owned());
+    writeln!(out, "{}", line(rules))?;
+    let first_key = layout.columns.iter().position(|column| column.role == Role::Key);
+    for row in &layout.rows {
+        let cells = row.cells.iter().zip(&layout.columns).enumerate().map(|(at, (cell, column))| {
+            match column.role {
+                Role::Key if row.small && first_key == Some(at) => format!("{} \\*", shown(cell)),
+                Role::Key | Role::Words => shown(cell),
+                // Made of digits and signs here, of nothing that a session says.
+                _ => cell.text.clone(),
+            }
+        });
+        writeln!(out, "{}", line(cells))?;
     }
+    Ok(())
 }
 
 fn line(cells: impl Iterator<Item = String>) -> String {

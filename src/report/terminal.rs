@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use crate::analysis::Answer;
 
-use super::layout::{Layout, shown_rows};
+use super::layout::Layout;
 use super::{MOST_ROWS, Page, Renderer, changes, command, text, verdicts, words};
 
 mod grid;
@@ -57,7 +57,7 @@ impl Renderer for Terminal {
         wide.changes(page, out)?;
         for answer in page.answers {
             writeln!(out)?;
-            Self { rows: shown_rows(answer, self.rows), ..wide }.answer(page, answer, out)?;
+            wide.answer(page, answer, out)?;
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Terminal {
         writeln!(out, "{}", self.ink(Ink::Dim, &"─".repeat(self.rule())))?;
         self.prose(out, None, "", &text::visible(&header.question))?;
         writeln!(out)?;
-        let layout = Layout::new(answer);
+        let layout = Layout::new(answer, self.rows);
         for (label, figure) in &layout.facts {
             let fact = format!("{}: {}", text::visible(label), text::visible(&figure.text));
             self.prose(out, None, "", &fact)?;
@@ -153,10 +153,10 @@ impl Terminal {
         if layout.rows.is_empty() {
             return Ok(());
         }
-        if let Some(cut) = words::cut(self.rows, layout.rows.len()) {
+        if let Some(cut) = words::cut(layout.rows.len(), layout.all) {
             self.prose(out, Some(Ink::Warning), "", &cut)?;
         }
-        if let Some(small) = words::small(answer, layout, self.rows) {
+        if let Some(small) = words::small(answer, layout) {
             self.prose(out, Some(Ink::Dim), "  ", &format!("* {}", text::visible(&small)))?;
         }
         if !left_out.is_empty() {

@@ -169,6 +169,16 @@ fn by_label(networks: &[(Network, i64)]) -> String {
     named.chain(others).collect::<Vec<_>>().join(", ")
 }
 
+/// All that a program's reader must know of a report. It may be passed on alone, so each carries what is true of the
+/// whole range.
+pub fn notes(page: &Page<'_>, answer: &Answer) -> Vec<String> {
+    let earlier = page.earlier.and_then(earlier_incomplete);
+    let notes = incomplete(page.scope).into_iter().chain(page.scope.notes.iter().cloned()).chain(earlier);
+    let notes =
+        notes.chain(incomplete_before(answer)).chain(trusted(answer)).chain(answer.said.iter().cloned());
+    notes.chain(comparison(answer)).chain(answer.query.header.notes.iter().cloned()).collect()
+}
+
 /// That rows were left out, if any were.
 pub fn cut(shown: usize, all: usize) -> Option<String> {
     (shown < all).then(|| format!("{shown} of {} rows; --format json has them all.", text::count(all as i64)))
@@ -181,10 +191,10 @@ pub const LONG_COMMAND: &str =
     "The command for the sessions behind a row is too long for this width; --format json has it.";
 
 /// What the mark of small rows means, if one of the rows that are shown bears it.
-pub fn small(answer: &Answer, layout: &Layout, shown: usize) -> Option<String> {
+pub fn small(answer: &Answer, layout: &Layout) -> Option<String> {
     let parameter = answer.query.header.parameter(MIN_SESSIONS)?;
     let least = answer.min_sessions()?;
-    let marked = layout.rows.iter().take(shown).any(|row| row.small);
+    let marked = layout.rows.iter().any(|row| row.small);
     marked.then(|| format!("{MIN_SESSIONS} = {}: {}.", text::count(least), parameter.text))
 }
 

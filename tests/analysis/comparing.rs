@@ -44,7 +44,7 @@ fn answer(key: &str, columns: &[(&str, Type)], rows: &[(&[Value], i64, i64)]) ->
     let row = |(before, hits, known): &(&[Value], i64, i64)| {
         before.iter().cloned().chain([*hits, *known].map(Value::Integer)).collect()
     };
-    let mut table = Table { columns: columns.collect(), rows: rows.iter().map(row).collect() };
+    let mut table = Table { columns: columns.collect(), rows: rows.iter().map(row).collect(), left_out: 0 };
     rate::append(&mut table, &query.header.rates).unwrap();
     let parameters = BTreeMap::from([("min_sessions".to_owned(), Literal::Integer(1))]);
     Answer {

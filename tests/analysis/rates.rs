@@ -36,7 +36,7 @@ fn nothing_of_nothing_has_no_rate_and_the_ends_are_exact() {
 
 fn table(rows: &[[Option<i64>; 3]]) -> Table {
     let columns = ["hits", "known", "all"].map(|name| Column::new(name, Type::Integer)).to_vec();
-    Table { columns, rows: rows.iter().map(|row| row.map(Value::from).to_vec()).collect() }
+    Table { columns, rows: rows.iter().map(|row| row.map(Value::from).to_vec()).collect(), left_out: 0 }
 }
 
 fn rate(numerator: &str) -> [Rate; 1] {

@@ -1,4 +1,6 @@
-//! The same answers in all six formats, read back out of each.
+//! The same answers in all formats, read back out of each.
+
+use std::ops::Range;
 
 use serde_json::{Value as Json, json};
 use session_risk::analysis::Scope;
@@ -7,7 +9,7 @@ use session_risk::analysis::header::ChartKind;
 use session_risk::cli::report::Format;
 use session_risk::report::text;
 
-use super::{html_rows, markdown_cells};
+use super::{html_rows, markdown_cells, parquet};
 use crate::report::{compared_page, lake, lake_before, options, page};
 use crate::small_lake::SmallLake;
 
@@ -78,17 +80,18 @@ fn told(query: &Query, json: &Json) -> Vec<Reading> {
     .collect()
 }
 
-/// How the rates stand in a line for people: for each of a line's rates whether what is unknown is told; and whether
-/// they were compared.
+/// How the rates stand in a line for people: for each of a line's rates whether what is unknown is told, which it is
+/// where a row that is shown has any; and whether they were compared.
 struct Shape {
     unknown: Vec<bool>,
     compared: bool,
 }
 
-fn shape(query: &Query, json: &Json) -> Shape {
+fn shape(query: &Query, json: &Json, shown: Range<usize>) -> Shape {
     let report = &json["reports"][0];
     let rows = report["rows"].as_array().unwrap();
-    let unknown = |name: &str| rows.iter().any(|row| row[format!("{name}_unknown")].as_i64() > Some(0));
+    let unknown =
+        |name: &str| rows[shown.clone()].iter().any(|row| row[format!("{name}_unknown")].as_i64() > Some(0));
     let unknown: Vec<bool> = query.header.rates.iter().map(|rate| unknown(&rate.name)).collect();
     let sideways = query.header.key.is_empty() && rows.len() == 1;
     Shape {
@@ -279,24 +282,29 @@ fn assert_same_everywhere(query: &Query, scope: &Scope, earlier: Option<&Scope>)
     };
     let json: Json = serde_json::from_str(&in_format(Format::Json)).unwrap();
     assert_csv_is_the_json(&in_format(Format::Csv), &json);
+    parquet::assert_is_the_json(query, scope, earlier, &json);
     if query.header.rates.is_empty() {
         return 0;
     }
-    let (told, shape) = (told(query, &json), shape(query, &json));
+    let told = told(query, &json);
     // The last decimal of a percentage: what is under 0.1 % or over 99.9 % is told as that.
     const DECIMAL: f64 = 0.001;
     let is_series = query.header.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Line);
     // People are shown twenty rows of a ranking, ten in a mail and there of a series the newest.
-    let rows = |most: usize| told.len().min(most * query.header.rates.len());
-    let first = if is_series { &told[..] } else { &told[..rows(20)] };
-    let own = told.iter().rposition(|reading| reading.mark != "gone").map_or(0, |at| at + 1);
-    let in_mail = if is_series { &told[own.saturating_sub(rows(10))..own] } else { &told[..rows(10)] };
-    for (format, read, expected, within) in [
-        ("HTML", from_html(&in_format(Format::Html), query, &shape), first, EXACT),
-        ("Markdown", from_markdown(&in_format(Format::Markdown), &shape), first, DECIMAL),
-        ("the terminal", from_terminal(&in_format(Format::Terminal), &shape), first, DECIMAL),
-        ("a mail", from_mail(&in_format(Format::Mail), &shape), in_mail, DECIMAL),
+    let rates = query.header.rates.len();
+    let all = told.len() / rates;
+    let own = told.iter().rposition(|reading| reading.mark != "gone").map_or(0, |at| at / rates + 1);
+    let first = 0..if is_series { all } else { all.min(20) };
+    let in_mail = if is_series { own.saturating_sub(10)..own } else { 0..all.min(10) };
+    let readings = |rows: &Range<usize>| &told[rows.start * rates..rows.end * rates];
+    let (of_first, of_mail) = (shape(query, &json, first.clone()), shape(query, &json, in_mail.clone()));
+    for (format, read, rows, within) in [
+        ("HTML", from_html(&in_format(Format::Html), query, &of_first), &first, EXACT),
+        ("Markdown", from_markdown(&in_format(Format::Markdown), &of_first), &first, DECIMAL),
+        ("the terminal", from_terminal(&in_format(Format::Terminal), &of_first), &first, DECIMAL),
+        ("a mail", from_mail(&in_format(Format::Mail), &of_mail), &in_mail, DECIMAL),
     ] {
+        let expected = readings(rows);
         assert_eq!(read.len(), expected.len(), "{} in {format}: {read:#?}", query.name);
         for (read, told) in read.iter().zip(expected) {
             assert!(read.is(told, within), "{} in {format}: {read:?}, {told:?} in JSON", query.name);
@@ -306,7 +314,7 @@ fn assert_same_everywhere(query: &Query, scope: &Scope, earlier: Option<&Scope>)
 }
 
 #[test]
-fn the_figures_are_the_same_in_all_six_formats() {
+fn the_figures_are_the_same_in_all_formats() {
     let lake = lake();
     let catalogue = Catalogue::built_in().unwrap();
     let compare = |query: &Query| assert_same_everywhere(query, &lake.scope(), None);
@@ -315,7 +323,7 @@ fn the_figures_are_the_same_in_all_six_formats() {
 }
 
 #[test]
-fn what_was_compared_is_the_same_in_all_six_formats() {
+fn what_was_compared_is_the_same_in_all_formats() {
     let (lake, before) = (lake(), lake_before());
     let mut states = String::new();
     for missing in [None, Some("2026-10-05"), Some("2026-10-23")] {
@@ -398,7 +406,7 @@ fn rows_without_a_rate_or_with_many_and_values_of_every_type_are_whole_in_every_
 #[test]
 fn a_report_without_rows_says_so_in_every_format() {
     let lake = SmallLake::new([]);
-    for format in super::ALL {
+    for format in super::OF_TEXT {
         let shown = page(&options(&["device_mix"], format, 80), &lake.scope());
         let said = match format {
             Format::Json => shown.contains("\"rows\": []"),

@@ -7,8 +7,9 @@ use session_risk::analysis::catalogue::Query;
 use session_risk::cli::report::{Format, ReportOptions};
 use session_risk::report::text;
 
+use super::parquet::File;
 use super::{html_rows, markdown_cells};
-use crate::report::{options, page};
+use crate::report::{bytes, options, page};
 use crate::small_lake::SmallLake;
 
 const SQL: &str = "-- title: Agents <b>&\n-- question: Which | \"agents\"?\n-- key: user_agent\n\
@@ -70,7 +71,7 @@ fn shown(format: Format) -> String {
 
 #[test]
 fn nothing_steers_a_screen_in_any_format() {
-    for format in super::ALL {
+    for format in super::OF_TEXT {
         let shown = shown(format);
         // RFC 4180 ends its lines so.
         let shown = if format == Format::Csv { shown.replace("\r\n", "\n") } else { shown };
@@ -83,6 +84,15 @@ fn nothing_steers_a_screen_in_any_format() {
 fn json_has_every_value_whole() {
     let json: Json = serde_json::from_str(&shown(Format::Json)).unwrap();
     let rows = json["reports"][0]["rows"].as_array().unwrap();
+    let agents: BTreeSet<&str> = rows.iter().map(|row| row["user_agent"].as_str().unwrap()).collect();
+    let hostile = hostile();
+    assert_eq!(agents, hostile.iter().map(String::as_str).collect());
+}
+
+#[test]
+fn parquet_has_every_value_whole() {
+    let (lake, options) = in_format(Format::Parquet);
+    let rows = File::of(bytes(&options, &lake.scope(), None)).rows;
     let agents: BTreeSet<&str> = rows.iter().map(|row| row["user_agent"].as_str().unwrap()).collect();
     let hostile = hostile();
     assert_eq!(agents, hostile.iter().map(String::as_str).collect());

@@ -7,12 +7,14 @@ use polars::prelude::{AnyValue, DataFrame, DataType, Schema, TimeUnit};
 use crate::analysis::EngineError;
 use crate::analysis::table::{Column, Table, Type, Value};
 
-/// The frame's rows as plain values.
+/// The frame's first rows as plain values.
 ///
 /// # Errors
 /// [`EngineError::Type`] for a column that a report cannot hold, [`EngineError::Range`] for a value.
-pub(super) fn table(frame: &DataFrame) -> Result<Table, EngineError> {
-    let mut table = Table { columns: Vec::new(), rows: Vec::new() };
+pub(super) fn table(frame: &DataFrame, most: usize) -> Result<Table, EngineError> {
+    let all = frame.height();
+    let frame = frame.head(Some(most));
+    let mut table = Table { left_out: all - frame.height(), ..Table::default() };
     table.rows.resize_with(frame.height(), || Vec::with_capacity(frame.width()));
     for column in frame.columns() {
         let name = column.name().as_str();

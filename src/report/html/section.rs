@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::analysis::Answer;
 use crate::report::chart::{Chart, draw};
-use crate::report::layout::{Role, Row, shown_rows};
+use crate::report::layout::{Role, Row};
 use crate::report::{Page, command, text, words};
 
 use super::table::LONGEST;
@@ -16,12 +16,11 @@ const WIDTHS: [(&str, f64); 2] = [("wide", 800.0), ("narrow", 340.0)];
 /// A table of more rows is folded away: only a series has them, and its chart shows them.
 const LONG: usize = 62;
 
-/// The report, with at most so many rows of a ranking.
-pub(super) fn section(page: &Page<'_>, report: &Shown<'_>, rows: usize) -> Markup {
+/// The report.
+pub(super) fn section(page: &Page<'_>, report: &Shown<'_>) -> Markup {
     let Shown { answer, layout, id } = report;
     let header = &answer.query.header;
     let chart = Chart::new(answer);
-    let rows = shown_rows(answer, rows);
     let title = format!("{id}-title");
     html! {
         section #(id) aria-labelledby=(title) {
@@ -46,9 +45,9 @@ pub(super) fn section(page: &Page<'_>, report: &Shown<'_>, rows: usize) -> Marku
             @if layout.rows.is_empty() {
                 p { (words::NO_ROWS) }
             } @else {
-                (figures(report, rows))
-                (notes(report, rows))
-                (commands(page, report, rows))
+                (figures(report))
+                (notes(report))
+                (commands(page, report))
             }
             (definitions(answer))
             (query(answer))
@@ -57,13 +56,13 @@ pub(super) fn section(page: &Page<'_>, report: &Shown<'_>, rows: usize) -> Marku
 }
 
 /// The table; a long series folded away below its chart.
-fn figures(report: &Shown<'_>, rows: usize) -> Markup {
-    let all = report.layout.rows.len();
+fn figures(report: &Shown<'_>) -> Markup {
+    let rows = report.layout.rows.len();
     html! {
-        @if all.min(rows) > LONG {
-            details { summary { "All " (text::count(all as i64)) " rows" } (table::table(report, rows)) }
+        @if rows > LONG {
+            details { summary { "All " (text::count(rows as i64)) " rows" } (table::table(report)) }
         } @else {
-            (table::table(report, rows))
+            (table::table(report))
         }
     }
 }
@@ -86,9 +85,9 @@ fn figure(chart: &Chart, id: &str) -> Markup {
 }
 
 /// What a reader needs to read the table rightly.
-fn notes(report: &Shown<'_>, rows: usize) -> Markup {
+fn notes(report: &Shown<'_>) -> Markup {
     let Shown { answer, layout, .. } = report;
-    let small = words::small(answer, layout, rows).map(|small| format!("* {small}"));
+    let small = words::small(answer, layout).map(|small| format!("* {small}"));
     let shares = words::shares(answer, layout).map(str::to_owned);
     let own = answer.query.header.notes.iter().cloned();
     let notes = small.into_iter().chain(shares).chain(words::comparison(answer));
@@ -101,13 +100,13 @@ fn notes(report: &Shown<'_>, rows: usize) -> Markup {
 }
 
 /// The command for the sessions behind each row that is shown.
-fn commands(page: &Page<'_>, report: &Shown<'_>, rows: usize) -> Markup {
+fn commands(page: &Page<'_>, report: &Shown<'_>) -> Markup {
     let Shown { answer, layout, .. } = report;
     let key = |row: &Row| {
         let keys = layout.columns.iter().zip(&row.cells).filter(|(column, _)| column.role == Role::Key);
         keys.map(|(_, cell)| text::visible(&cell.text)).collect::<Vec<_>>().join(" · ")
     };
-    let rows = layout.rows.iter().take(rows).enumerate();
+    let rows = layout.rows.iter().enumerate();
     let commands: Vec<(String, String)> =
         rows.filter_map(|(at, row)| Some((key(row), command::of_row(page, answer, at)?.join(" ")))).collect();
     html! {

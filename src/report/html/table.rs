@@ -17,12 +17,12 @@ pub(super) const LONGEST: usize = 160;
 /// A table of more columns is printed across its paper.
 const MANY: usize = 9;
 
-/// The table of at most so many rows, in a box of its own that scrolls where the page is narrow.
-pub(super) fn table(report: &Shown<'_>, rows: usize) -> Markup {
+/// The table, in a box of its own that scrolls where the page is narrow.
+pub(super) fn table(report: &Shown<'_>) -> Markup {
     let Shown { answer, layout, id } = report;
     let order = order(layout);
     let caption = format!("{id}-caption");
-    let cut = words::cut(rows, layout.rows.len());
+    let cut = words::cut(layout.rows.len(), layout.all);
     html! {
         div.scroll.many[order.len() > MANY] role="region" aria-labelledby=(caption) tabindex="0" {
             table {
@@ -40,7 +40,7 @@ pub(super) fn table(report: &Shown<'_>, rows: usize) -> Markup {
                     }
                 }
                 tbody {
-                    @for row in layout.rows.iter().take(rows) { (line(&layout.columns, &order, row)) }
+                    @for row in &layout.rows { (line(&layout.columns, &order, row)) }
                 }
             }
         }

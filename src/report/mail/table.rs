@@ -3,10 +3,9 @@
 use maud::{Markup, PreEscaped, html};
 
 use crate::analysis::Answer;
-use crate::analysis::header::ChartKind;
 use crate::analysis::table::Value;
 use crate::report::headline::Headline;
-use crate::report::layout::{Cell, Layout, Role, Row};
+use crate::report::layout::{Cell, Layout, Role, Row, is_series};
 use crate::report::{text, words};
 
 use super::{NEWLINE, RULE, quiet, short, unlinked};
@@ -72,27 +71,23 @@ pub(super) fn table(answer: &Answer, layout: &Layout, most: usize) -> Markup {
                 tr style=(RULE) valign="top" { @for column in &shown { (cell(layout, column, row)) (NEWLINE) } }
             }
         }
-        @if let Some(cut) = words::cut(rows.len(), layout.rows.len()) {
-            (quiet(&if is_series(answer) { format!("The last {cut}") } else { cut }))
+        @if let Some(cut) = words::cut(rows.len(), layout.all) {
+            (quiet(&if is_series(&answer.query) { format!("The last {cut}") } else { cut }))
         }
         @if !left_out.is_empty() { (quiet(&format!("Not shown: {}.", left_out.join(", ")))) }
         @if rows.iter().any(|row| row.small) {
-            @if let Some(small) = words::small(answer, layout, usize::MAX) { (quiet(&format!("* {small}"))) }
+            @if let Some(small) = words::small(answer, layout) { (quiet(&format!("* {small}"))) }
         }
     }
 }
 
 /// The rows that are shown: of a ranking the first, of a series the newest, which come last.
 fn rows<'a>(answer: &Answer, layout: &'a Layout, most: usize) -> &'a [Row] {
-    let own = answer.own_rows();
-    if is_series(answer) {
-        return &layout.rows[own.saturating_sub(most)..own];
+    let laid_out = layout.rows.len();
+    if is_series(&answer.query) {
+        return &layout.rows[laid_out.saturating_sub(most)..];
     }
-    &layout.rows[..most.min(layout.rows.len())]
-}
-
-fn is_series(answer: &Answer) -> bool {
-    answer.query.header.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Line)
+    &layout.rows[..most.min(laid_out)]
 }
 
 /// The layout's columns, each rate's drawn together.

@@ -32,7 +32,7 @@ struct Grid {
 impl Terminal {
     /// Writes the rows and returns the labels of the columns that did not fit.
     pub(super) fn table(&self, layout: &Layout, out: &mut dyn Write) -> io::Result<Vec<String>> {
-        let rows: Vec<Row> = layout.rows.iter().take(self.rows).map(harmless).collect();
+        let rows: Vec<Row> = layout.rows.iter().map(harmless).collect();
         let Some(grid) = self.choose(layout, &rows) else {
             for row in &rows {
                 self.block(layout, row, out)?;
