@@ -2,6 +2,7 @@
 -- question: In which inquiries does the device or its system change, other than by a handoff?
 -- key: inquiry_id
 -- split: inquiry_id
+-- distinct: device_id, device_type, os_name
 -- chart: bar systems by inquiry_id
 -- detail: inquiry_id
 -- note: Sessions with a handoff method are left out, and so are the others on the device that it led to: such a change is meant.

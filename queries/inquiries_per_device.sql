@@ -3,6 +3,7 @@
 -- key: device_id
 -- without: trusted_networks
 -- split: device_id
+-- distinct: inquiry_id, ip_address, country_code
 -- chart: bar inquiries by device_id
 -- parameter: min_inquiries = 2 (1..1000000) devices with fewer inquiries are left out
 -- detail: device_id
@@ -10,47 +11,18 @@
 -- note: Sessions without a device id are left out: signal_coverage tells how many those are.
 -- note: Addresses and countries are those that are known. A phone changes its address often, a VPN its country.
 
-WITH by_inquiry AS (
-  SELECT device_id, inquiry_id, COUNT(*) AS sessions
+WITH by_device AS (
+  SELECT
+    device_id,
+    COUNT(*) AS sessions,
+    COUNT(DISTINCT inquiry_id) AS inquiries,
+    COUNT(DISTINCT ip_address) AS addresses,
+    COUNT(DISTINCT country_code) AS countries
   FROM sessions
   WHERE device_id IS NOT NULL
-  GROUP BY device_id, inquiry_id
-),
-by_device AS (
-  SELECT device_id, SUM(sessions) AS sessions, COUNT(inquiry_id) AS inquiries
-  FROM by_inquiry
-  GROUP BY device_id
-),
-device_addresses AS (
-  SELECT device_id, ip_address
-  FROM sessions
-  WHERE device_id IS NOT NULL AND ip_address IS NOT NULL
-  GROUP BY device_id, ip_address
-),
-addresses_by_device AS (
-  SELECT device_id, COUNT(*) AS addresses
-  FROM device_addresses
-  GROUP BY device_id
-),
-device_countries AS (
-  SELECT device_id, country_code
-  FROM sessions
-  WHERE device_id IS NOT NULL AND country_code IS NOT NULL
-  GROUP BY device_id, country_code
-),
-countries_by_device AS (
-  SELECT device_id, COUNT(*) AS countries
-  FROM device_countries
   GROUP BY device_id
 )
-SELECT
-  by_device.device_id,
-  by_device.sessions,
-  by_device.inquiries,
-  COALESCE(addresses_by_device.addresses, 0) AS addresses,
-  COALESCE(countries_by_device.countries, 0) AS countries
+SELECT device_id, sessions, inquiries, addresses, countries
 FROM by_device
-LEFT JOIN addresses_by_device ON by_device.device_id = addresses_by_device.device_id
-LEFT JOIN countries_by_device ON by_device.device_id = countries_by_device.device_id
-WHERE by_device.inquiries >= :min_inquiries
+WHERE inquiries >= :min_inquiries
 ORDER BY inquiries DESC, sessions DESC, device_id ASC NULLS LAST

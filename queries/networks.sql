@@ -2,6 +2,7 @@
 -- question: Whose networks do high-threat sessions come from?
 -- key: ip_isp, network_organization
 -- split: ip_isp
+-- distinct: inquiry_id
 -- rate: high_rate = high / assessed of sessions
 -- rate: datacenter_rate = datacenter / datacenter_known of sessions
 -- chart: bar high_rate by network_organization
@@ -12,30 +13,17 @@
 -- note: A large provider has many high-threat sessions because it has many sessions: look at the rate.
 -- note: The network is that of the IP address: behind a VPN or a proxy it is the exit's, not the person's.
 
-WITH by_inquiry AS (
+WITH by_network AS (
   SELECT
     ip_isp,
     network_organization,
-    inquiry_id,
     COUNT(*) AS sessions,
+    COUNT(DISTINCT inquiry_id) AS inquiries,
     COUNT(*) FILTER (WHERE threat_level = 'high') AS high,
     COUNT(threat_level) AS assessed,
     COUNT(*) FILTER (WHERE is_datacenter) AS datacenter,
     COUNT(is_datacenter) AS datacenter_known
   FROM sessions
-  GROUP BY ip_isp, network_organization, inquiry_id
-),
-by_network AS (
-  SELECT
-    ip_isp,
-    network_organization,
-    SUM(sessions) AS sessions,
-    COUNT(inquiry_id) AS inquiries,
-    SUM(high) AS high,
-    SUM(assessed) AS assessed,
-    SUM(datacenter) AS datacenter,
-    SUM(datacenter_known) AS datacenter_known
-  FROM by_inquiry
   GROUP BY ip_isp, network_organization
 )
 SELECT

@@ -1,6 +1,7 @@
 -- title: Sessions per inquiry
 -- question: How many sessions do inquiries take?
 -- key: sessions
+-- distinct: inquiry_id
 -- rate: share = inquiries / total of total
 -- chart: bar share by sessions
 -- note: Two are ordinary where people change from one device to another. Persona allows 25 an inquiry unless set otherwise.

@@ -46,43 +46,41 @@ pub struct Plan {
     pub result: Vec<Column>,
 }
 
+/// How a query reads the sessions, as its header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Reads<'a> {
+    /// So many days before the range besides.
+    pub before: u32,
+    /// The column of which each row of the answer comes from the sessions of one value: an engine whose memory is small
+    /// may take some of the values at a time. The query ends with an ORDER BY over columns of its own.
+    pub split: Option<&'a str>,
+    /// The columns whose values are only told apart and never shown: an engine may put numbers in their place.
+    pub distinct: &'a [String],
+}
+
 /// Something that runs SQL over a table `sessions`: the days of a range and, for a query that looks back, so many days
-/// `before` it. Its column `in_range` says of each row which of the two it is of.
+/// before it. Its column `in_range` says of each row which of the two it is of.
 pub trait Engine {
     /// Runs one bound SELECT.
     ///
     /// # Errors
     /// [`EngineError`]; a panic of the engine is one too.
-    fn query(&self, sql: &str, before: u32) -> Result<Table, EngineError>;
+    fn query(&self, sql: &str, reads: Reads<'_>) -> Result<Table, EngineError>;
 
-    /// Runs one bound SELECT whose rows each come from the sessions of one value of a column, and which ends with an
-    /// ORDER BY over columns of its own: an engine whose memory is small may take some of the values at a time.
+    /// Runs one bound SELECT whose rows are only read, and may be too many for a [`Table`].
     ///
     /// # Errors
-    /// [`EngineError`], as [`query`](Self::query); also for a column by which it cannot be split.
-    fn query_split(&self, sql: &str, before: u32, _column: &str) -> Result<Table, EngineError> {
-        self.query(sql, before)
+    /// As [`Engine::query`].
+    fn rows(&self, sql: &str, reads: Reads<'_>) -> Result<Box<dyn Rows>, EngineError> {
+        Ok(Box::new(self.query(sql, reads)?))
     }
 
-    /// Runs one bound SELECT whose rows are only read, and may be too many for a [`Table`]; by the values of a column,
-    /// if one is named.
-    ///
-    /// # Errors
-    /// As [`Engine::query`] or [`Engine::query_split`].
-    fn rows(&self, sql: &str, before: u32, split: Option<&str>) -> Result<Box<dyn Rows>, EngineError> {
-        let table = match split {
-            Some(column) => self.query_split(sql, before, column),
-            None => self.query(sql, before),
-        };
-        Ok(Box::new(table?))
-    }
-
-    /// Runs several bound SELECTs, each of few groups: an engine may read the sessions once for all of them.
+    /// Runs several bound SELECTs of few groups that read alike: an engine may read the sessions once for all of them.
     ///
     /// # Errors
     /// Each its own, as [`Engine::query`].
-    fn queries(&self, sqls: &[&str], before: u32) -> Vec<Result<Table, EngineError>> {
-        sqls.iter().map(|sql| self.query(sql, before)).collect()
+    fn queries(&self, sqls: &[&str], reads: Reads<'_>) -> Vec<Result<Table, EngineError>> {
+        sqls.iter().map(|sql| self.query(sql, reads)).collect()
     }
 
     /// The same engine, whose table `sessions` is a part of all sessions.
@@ -92,7 +90,7 @@ pub trait Engine {
     ///
     /// # Errors
     /// [`EngineError::Refused`] if it could not be run.
-    fn plan(&self, sql: &str, before: u32) -> Result<Plan, EngineError>;
+    fn plan(&self, sql: &str, reads: Reads<'_>) -> Result<Plan, EngineError>;
 }
 
 /// An engine's own error, kept as a cause.
@@ -314,14 +312,14 @@ pub fn answers(
 ) -> Result<Vec<Answer>, AnalysisError> {
     let questions = asked.iter().map(|(query, given)| Question::new(query, scope, given));
     let questions = questions.collect::<Result<Vec<_>, _>>()?;
-    let mut small: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    let mut small: BTreeMap<Reads<'_>, Vec<usize>> = BTreeMap::new();
     for (place, question) in questions.iter().enumerate().filter(|(_, question)| question.has_few_groups()) {
-        small.entry(question.query.header.days_before()).or_default().push(place);
+        small.entry(question.query.header.reads()).or_default().push(place);
     }
     let mut tables: BTreeMap<usize, Table> = BTreeMap::new();
-    for (before, places) in small {
+    for (reads, places) in small {
         let sqls: Vec<&str> = places.iter().map(|place| questions[*place].sql.as_str()).collect();
-        for (place, table) in places.into_iter().zip(engine.queries(&sqls, before)) {
+        for (place, table) in places.into_iter().zip(engine.queries(&sqls, reads)) {
             tables.insert(place, table.map_err(|source| questions[place].of_engine(source))?);
         }
     }
@@ -384,15 +382,11 @@ impl<'a> Question<'a> {
     /// The rows of the SQL, or those of its step.
     fn outcome(&self, engine: &dyn Engine) -> Result<Outcome, AnalysisError> {
         let header = &self.query.header;
-        let (before, split) = (header.days_before(), header.split.as_deref());
         let Some(step) = header.then else {
-            let table = match split {
-                Some(column) => engine.query_split(&self.sql, before, column),
-                None => engine.query(&self.sql, before),
-            };
+            let table = engine.query(&self.sql, header.reads());
             return table.map(Outcome::from).map_err(|source| self.of_engine(source));
         };
-        let rows = engine.rows(&self.sql, before, split).map_err(|source| self.of_engine(source))?;
+        let rows = engine.rows(&self.sql, header.reads()).map_err(|source| self.of_engine(source))?;
         let whole = |name: &str| match self.parameters.get(name) {
             Some(Literal::Integer(value)) => Some(*value),
             _ => None,
@@ -435,7 +429,7 @@ pub fn explain(
     let question = Question::new(query, scope, given)?;
     let others = question.others(engine);
     let without = if others.is_some() { scope.trusted.networks().to_vec() } else { Vec::new() };
-    let plan = others.as_deref().unwrap_or(engine).plan(&question.sql, query.header.days_before());
+    let plan = others.as_deref().unwrap_or(engine).plan(&question.sql, query.header.reads());
     let plan = plan.map_err(|source| question.of_engine(source))?;
     let Question { sql, parameters, missing_before, .. } = question;
     let is_comment = |line: &&str| line.trim().is_empty() || line.trim().starts_with("--");

@@ -10,7 +10,7 @@ use object_store::path::Path as Key;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::json;
 use session_risk::analysis::local::LocalEngine;
-use session_risk::analysis::{DayFile, Engine};
+use session_risk::analysis::{DayFile, Engine, Reads};
 use session_risk::lake::{Lake, LeaseTimes};
 
 use crate::in_process::RUNTIME;
@@ -65,7 +65,8 @@ fn of_a_bucket_only_the_columns_that_are_asked_for_are_copied() {
 
     let file = DayFile { date: day, path: copies.path(day) };
     let sql = "SELECT threat_level, COUNT(*) AS n, MIN(created_at) AS first FROM sessions GROUP BY threat_level ORDER BY 1";
-    let asked = |files: &[DayFile]| LocalEngine::new(&scope(range(), files)).query(sql, 0).unwrap();
+    let asked =
+        |files: &[DayFile]| LocalEngine::new(&scope(range(), files)).query(sql, Reads::default()).unwrap();
     let (answer, expected) = (asked(&[file]), asked(&files.files));
     assert_eq!(answer.rows.len(), 3);
     assert_eq!(answer.rows, expected.rows);

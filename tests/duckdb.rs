@@ -10,7 +10,7 @@ use session_risk::analysis::catalogue::{Catalogue, Query};
 use session_risk::analysis::header::{Literal, Parameter};
 use session_risk::analysis::local::LocalEngine;
 use session_risk::analysis::table::{Table, Value};
-use session_risk::analysis::{DayFile, Engine, Scope, answer};
+use session_risk::analysis::{DayFile, Engine, Reads, Scope, answer};
 use tempfile::TempDir;
 
 use crate::detail;
@@ -23,13 +23,13 @@ pub(crate) fn assert_same_as_duckdb(scope: &Scope, query: &Query, given: &Argume
     let before = query.header.days_before();
     let missing = scope.before(before).missing.len();
     let sql = bind::bind(&query.sql, &query.header, scope.range, missing, given).unwrap();
-    assert_same_sql(scope, before, &query.name, &sql);
+    assert_same_sql(scope, query.header.reads(), &query.name, &sql);
 }
 
-/// The same for SQL that is already bound, and that reads so many days before the range.
-pub(crate) fn assert_same_sql(scope: &Scope, before: u32, name: &str, sql: &str) {
-    let ours = LocalEngine::new(scope).query(sql, before).unwrap();
-    let files = [scope.before(before).files, scope.files.clone()].concat();
+/// The same for SQL that is already bound.
+pub(crate) fn assert_same_sql(scope: &Scope, reads: Reads<'_>, name: &str, sql: &str) {
+    let ours = LocalEngine::new(scope).query(sql, reads).unwrap();
+    let files = [scope.before(reads.before).files, scope.files.clone()].concat();
     let theirs = in_duckdb(&files, scope.range.since(), sql);
     assert_same_table(name, &ours, &theirs);
 }
@@ -186,7 +186,7 @@ fn the_table_sessions_is_the_same_in_both_engines() {
     let sql = "SELECT session_id, created_at, created_date, EXTRACT(HOUR FROM created_at) AS hour, started_at, \
                is_vpn, latitude, country_name, in_range FROM sessions ORDER BY created_at, session_id";
     for before in [0, 1, 28] {
-        assert_same_sql(&lake.scope(), before, "sessions", sql);
+        assert_same_sql(&lake.scope(), Reads { before, ..Reads::default() }, "sessions", sql);
     }
 }
 
@@ -195,7 +195,7 @@ fn the_table_sessions_is_the_same_in_both_engines() {
 #[should_panic(expected = "row 0, n: Integer(1) here")]
 fn a_difference_between_the_engines_is_seen() {
     let scope = SmallLake::new([]).scope();
-    let ours = LocalEngine::new(&scope).query("SELECT 1 AS n", 0).unwrap();
+    let ours = LocalEngine::new(&scope).query("SELECT 1 AS n", Reads::default()).unwrap();
     let theirs = in_duckdb(&[], scope.range.since(), "SELECT 2 AS n");
     assert_same_rows("differs", &ours, theirs["rows"].as_array().unwrap());
 }

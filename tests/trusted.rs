@@ -7,7 +7,7 @@ use session_risk::analysis::header::Literal;
 use session_risk::analysis::local::LocalEngine;
 use session_risk::analysis::table::Value;
 use session_risk::analysis::trusted::{LeftOut, Side, Trusted};
-use session_risk::analysis::{Answer, Engine, Scope, answer};
+use session_risk::analysis::{Answer, Engine, Reads, Scope, answer};
 use session_risk::cli::report::Format;
 use session_risk::report::{text, words};
 
@@ -128,14 +128,16 @@ fn the_figures_are_duckdbs_over_the_same_files_with_the_addresses_left_out() {
         let texts: Vec<String> = networks.iter().map(text).collect();
         let scope = scope(&lake, &texts.iter().map(String::as_str).collect::<Vec<_>>());
         let same = |name: &str, sql: &str| {
-            let ours =
-                LocalEngine::new(&scope).over(&scope.trusted.part(Side::Others)).query(sql, 0).unwrap();
+            let ours = LocalEngine::new(&scope)
+                .over(&scope.trusted.part(Side::Others))
+                .query(sql, Reads::default())
+                .unwrap();
             let theirs = in_duckdb_without(&json!(networks), &scope.files, scope.range.since(), sql);
             assert_same_table(name, &ours, &theirs);
             ours.rows.len() as i64
         };
         let every_row = "SELECT session_id FROM sessions ORDER BY session_id";
-        let all = LocalEngine::new(&scope).query(every_row, 0).unwrap().rows.len() as i64;
+        let all = LocalEngine::new(&scope).query(every_row, Reads::default()).unwrap().rows.len() as i64;
         let others = same("every row", every_row);
         for query in leaving_out() {
             let sql = bind::bind(&query.sql, &query.header, scope.range, 0, &low(&query)).unwrap();

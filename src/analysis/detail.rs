@@ -10,7 +10,7 @@ use super::bind::{self, Arguments, BindError};
 use super::catalogue::Query;
 use super::header::{Detail, Header};
 use super::table::Type;
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, Reads};
 use crate::range::DayRange;
 
 /// What a list of sessions tells of each: first what finds it again, then what its risk is read from.
@@ -115,7 +115,7 @@ pub fn query(of: &Query, row: &Row, engine: &dyn Engine) -> Result<Query, Detail
     };
     let probe = probe(&of.header);
     let probe = probe.map_err(|source| DetailError::Bind { report: of.name.clone(), source })?;
-    let plan = engine.plan(&probe, 0);
+    let plan = engine.plan(&probe, Reads::default());
     let plan = plan.map_err(|source| DetailError::Engine { report: of.name.clone(), source })?;
     let mut types = plan.result.iter().map(|column| column.data_type);
     let mut conditions = Vec::new();

@@ -16,6 +16,7 @@
 //! -- before: 28d                                         days read before the range: rows without `in_range`
 //! -- without: trusted_networks                           sessions that the query is not to see
 //! -- split: device_id                                    each row comes from the sessions of one value of it
+//! -- distinct: inquiry_id, device_id                     columns whose values are only counted or joined, never shown
 //! -- groups: few                                         its groupings stay small however many sessions there are
 //! -- then: STEP                                          what is made of the rows; key, rates and chart are over that
 //! ```
@@ -24,6 +25,7 @@
 
 use std::fmt;
 
+use super::Reads;
 use super::steps::{Step, UnknownStep};
 
 mod parse;
@@ -57,6 +59,8 @@ pub struct Header {
     /// The column of which each row of the answer concerns one value's sessions only, so that they can be read some at
     /// a time.
     pub split: Option<String>,
+    /// The columns whose values are only told apart and never shown.
+    pub distinct: Vec<String>,
     /// Whether its groupings stay small however many sessions there are, so that it can share a reading with others.
     pub few_groups: bool,
     /// What is made of the SQL's rows.
@@ -190,7 +194,7 @@ pub enum Problem {
     NoQuery,
 }
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "title",
     "question",
     "key",
@@ -202,6 +206,7 @@ const FIELDS: [&str; 13] = [
     "before",
     "without",
     "split",
+    "distinct",
     "groups",
     "then",
 ];
@@ -210,6 +215,11 @@ impl Header {
     /// How many days before the range the query reads; 0 if none.
     pub fn days_before(&self) -> u32 {
         self.before.unwrap_or(0)
+    }
+
+    /// How the query reads the sessions.
+    pub fn reads(&self) -> Reads<'_> {
+        Reads { before: self.days_before(), split: self.split.as_deref(), distinct: &self.distinct }
     }
 
     /// The declared parameter of that name.

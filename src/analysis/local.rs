@@ -22,12 +22,13 @@ use self::shares::Values;
 use super::rows::Rows;
 use super::table::Table;
 use super::trusted::Part;
-use super::{DayFile, Engine, EngineError, Plan, Scope, bind, near};
+use super::{DayFile, Engine, EngineError, Plan, Reads, Scope, bind, near};
 use crate::range::DayRange;
 use crate::session::schema;
 
 mod convert;
 mod frame;
+mod numbers;
 mod part;
 mod shares;
 
@@ -37,8 +38,8 @@ const MAGIC: &[u8; 4] = b"PAR1";
 /// The column of the days.
 const DATE: &str = "created_date";
 
-/// How many bytes of day files a query that can be split reads at a time: some 2.5 million sessions.
-const SHARE_BYTES: u64 = 256 << 20;
+/// How many bytes of day files a query that can be split reads at a time: some five million sessions.
+const SHARE_BYTES: u64 = 576 << 20;
 
 /// Polars over the day files of a range, and over those before it for queries that look back.
 #[derive(Debug, Clone)]
@@ -62,6 +63,8 @@ struct Reading {
     part: Option<Part>,
     /// The values whose sessions are meant; none means all.
     values: Option<Values>,
+    /// The columns that have numbers in place of their values.
+    distinct: Vec<String>,
 }
 
 impl LocalEngine {
@@ -104,37 +107,35 @@ impl LocalEngine {
         }
     }
 
-    fn reading(&self, before: u32) -> Reading {
-        let part = self.part.clone();
-        let Some(stretch) = self.range.before(before) else {
-            return Reading { files: self.files.clone(), since: None, part, values: None };
+    fn reading(&self, reads: Reads<'_>) -> Reading {
+        let (part, distinct) = (self.part.clone(), reads.distinct.to_vec());
+        let Some(stretch) = self.range.before(reads.before) else {
+            return Reading { files: self.files.clone(), since: None, part, values: None, distinct };
         };
         let before = self.before.iter().filter(|file| stretch.contains(file.date));
         let files = before.map(|file| file.path.clone()).chain(self.files.iter().cloned());
-        Reading { files: files.collect(), since: Some(self.range.since()), part, values: None }
+        Reading { files: files.collect(), since: Some(self.range.since()), part, values: None, distinct }
     }
 }
 
 impl Engine for LocalEngine {
-    fn query(&self, sql: &str, before: u32) -> Result<Table, EngineError> {
-        convert::table(&self.collect(sql, before, None)?, self.most_rows)
+    fn query(&self, sql: &str, reads: Reads<'_>) -> Result<Table, EngineError> {
+        convert::table(&self.collect(sql, reads)?, self.most_rows)
     }
 
-    fn query_split(&self, sql: &str, before: u32, column: &str) -> Result<Table, EngineError> {
-        convert::table(&self.collect(sql, before, Some(column))?, self.most_rows)
+    fn rows(&self, sql: &str, reads: Reads<'_>) -> Result<Box<dyn Rows>, EngineError> {
+        Ok(Box::new(frame::Frame::new(self.collect(sql, reads)?)?))
     }
 
-    fn rows(&self, sql: &str, before: u32, split: Option<&str>) -> Result<Box<dyn Rows>, EngineError> {
-        Ok(Box::new(frame::Frame::new(self.collect(sql, before, split)?)?))
-    }
-
-    fn queries(&self, sqls: &[&str], before: u32) -> Vec<Result<Table, EngineError>> {
-        let reading = self.reading(before);
+    fn queries(&self, sqls: &[&str], reads: Reads<'_>) -> Vec<Result<Table, EngineError>> {
+        let reading = self.reading(reads);
         let can_share = sqls.len() > 1 && sqls.iter().all(|sql| checked(sql).is_ok());
         match can_share.then(|| guarded(|| collect_all(&reading, sqls))) {
-            Some(Ok(Ok(frames))) => frames.iter().map(convert::table).collect(),
+            Some(Ok(Ok(frames))) => {
+                frames.iter().map(|frame| convert::table(frame, self.most_rows)).collect()
+            }
             // By itself, the one that is at fault says what is wrong, and the others are answered.
-            _ => sqls.iter().map(|sql| self.query(sql, before)).collect(),
+            _ => sqls.iter().map(|sql| self.query(sql, reads)).collect(),
         }
     }
 
@@ -142,9 +143,9 @@ impl Engine for LocalEngine {
         Box::new(Self { part: Some(part.clone()), ..self.clone() })
     }
 
-    fn plan(&self, sql: &str, before: u32) -> Result<Plan, EngineError> {
+    fn plan(&self, sql: &str, reads: Reads<'_>) -> Result<Plan, EngineError> {
         checked(sql)?;
-        let reading = self.reading(before);
+        let reading = self.reading(reads);
         let schema = || planned(&reading, sql)?.collect_schema();
         let planned = guarded(|| Ok((columns_read(&reading, sql)?, schema()?)))?;
         let (columns, schema) = planned.map_err(refused)?;
@@ -153,11 +154,12 @@ impl Engine for LocalEngine {
 }
 
 impl LocalEngine {
-    fn collect(&self, sql: &str, before: u32, split: Option<&str>) -> Result<DataFrame, EngineError> {
+    fn collect(&self, sql: &str, reads: Reads<'_>) -> Result<DataFrame, EngineError> {
         checked(sql)?;
-        split.map_or(Ok(()), shares::check)?;
-        let reading = self.reading(before);
-        let shares = split.map(|column| shares::cut(&reading, column, self.share_bytes)).unwrap_or_default();
+        reads.split.map_or(Ok(()), shares::check)?;
+        let reading = self.reading(reads);
+        let shares = reads.split.map(|column| shares::cut(&reading, column, self.share_bytes));
+        let shares = shares.unwrap_or_default();
         let Some(order) = shares::order(sql).filter(|_| shares.len() > 1) else {
             return reading.answered(sql, || run(&reading, sql));
         };
@@ -240,10 +242,28 @@ fn guarded<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, EngineError> {
 }
 
 fn collect(reading: &Reading, sql: &str) -> PolarsResult<DataFrame> {
+    let planned = planned(reading, sql)?;
     // A join waits for one side: what both sides read would pile up for the other, so that each reads by itself.
-    let planned = planned(reading, sql)?.with_comm_subplan_elim(false);
+    let shares = !joins(&planned)?;
+    let planned = planned.with_comm_subplan_elim(shares);
     // One SELECT has one result; only sinks have several.
-    Ok(planned.collect_with_engine(PolarsEngine::Streaming)?.unwrap_single())
+    let answer = planned.collect_with_engine(PolarsEngine::Streaming)?.unwrap_single();
+    numbers::check(&answer, &reading.distinct)?;
+    Ok(answer)
+}
+
+/// Whether anything is joined.
+fn joins(planned: &LazyFrame) -> PolarsResult<bool> {
+    let plan = planned.clone().to_alp()?;
+    let mut nodes = vec![plan.lp_top];
+    while let Some(node) = nodes.pop() {
+        let step = plan.lp_arena.get(node);
+        if step.name() == "join" {
+            return Ok(true);
+        }
+        nodes.extend(step.get_inputs().iter().copied());
+    }
+    Ok(false)
 }
 
 /// The answers of several queries, for which each column of the sessions is read once.
@@ -257,6 +277,8 @@ fn planned(reading: &Reading, sql: &str) -> PolarsResult<LazyFrame> {
     let mut context = SQLContext::new();
     let filters = [reading.values.as_ref().map(Values::filter), reading.part.as_ref().map(part::filter)];
     let sessions = filters.into_iter().flatten().fold(sessions(reading)?, LazyFrame::filter);
+    let sessions =
+        sessions.with_columns(reading.distinct.iter().map(|column| numbers::of(column)).collect::<Vec<_>>());
     context.register("sessions", sessions);
     context.execute(sql)
 }
@@ -378,7 +400,8 @@ mod tests {
     fn only_the_columns_that_are_asked_for_are_read() {
         let file = PathBuf::from("/nowhere/created_date=2026-11-20/sessions.parquet");
         let query = "SELECT EXTRACT(HOUR FROM created_at) AS hour, COUNT(is_vpn) FROM sessions GROUP BY 1";
-        let reading = Reading { files: vec![file], since: None, part: None, values: None };
+        let reading =
+            Reading { files: vec![file], since: None, part: None, values: None, distinct: Vec::new() };
         let plan = planned(&reading, query).unwrap().explain(true).unwrap();
         assert!(plan.contains("PROJECT 2/41 COLUMNS"), "{plan}");
         assert_eq!(columns_read(&reading, query).unwrap(), ["created_at", "is_vpn"]);

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use ipnet::IpNet;
 use jiff::civil::Date;
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, Reads};
 use crate::range::{DayRange, utc_date};
 use crate::session::privacy::{Addresses, Mode, address};
 use crate::session::schema::{ATTRIBUTES, IP_ADDRESS};
@@ -152,7 +152,7 @@ impl Trusted {
         if let Some(counted) = self.left_out.get() {
             return Ok(counted.clone());
         }
-        let rows = engine.over(&self.part(Side::Trusted)).rows(BY_ADDRESS, 0, None)?;
+        let rows = engine.over(&self.part(Side::Trusted)).rows(BY_ADDRESS, Reads::default())?;
         let networks = self.networks();
         let mut counts = vec![0; networks.len()];
         for row in 0..rows.len() {

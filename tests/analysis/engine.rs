@@ -4,13 +4,17 @@ use std::path::PathBuf;
 use serde_json::json;
 use session_risk::analysis::local::LocalEngine;
 use session_risk::analysis::table::{Table, Type, Value};
-use session_risk::analysis::{DayFile, Engine};
+use session_risk::analysis::{DayFile, Engine, Reads};
 
 use super::chain;
 use crate::small_lake::{SmallLake, odd_rows, range, scope, write};
 
 fn query(files: &[DayFile], sql: &str) -> Result<Table, String> {
-    LocalEngine::new(&scope(range(), files)).query(sql, 0).map_err(|error| chain(&error))
+    LocalEngine::new(&scope(range(), files)).query(sql, Reads::default()).map_err(|error| chain(&error))
+}
+
+fn split(column: &str) -> Reads<'_> {
+    Reads { split: Some(column), ..Reads::default() }
 }
 
 fn text(value: &str) -> Value {
@@ -46,14 +50,14 @@ fn a_split_by_what_tells_no_sessions_apart_is_refused_and_one_over_no_session_is
     let lake = SmallLake::new([json!({}), json!({})]);
     let engine = LocalEngine::new(&scope(range(), &lake.files)).in_shares_of(1000);
     for column in ["is_vpn", "created_at", "nowhere"] {
-        let error = engine.query_split("SELECT 1 AS n\nORDER BY n", 0, column).unwrap_err();
+        let error = engine.query("SELECT 1 AS n\nORDER BY n", split(column)).unwrap_err();
         let words = format!("it cannot be split by `{column}`: name created_date or a column of text");
         assert!(chain(&error).contains(&words), "{}", chain(&error));
     }
     let empty = LocalEngine::new(&scope(range(), &[])).in_shares_of(1000);
     let sql = "SELECT device_id, COUNT(*) AS n FROM sessions GROUP BY device_id\nORDER BY n";
-    assert_eq!(empty.query_split(sql, 0, "device_id").unwrap().rows.len(), 0);
-    assert_eq!(engine.query_split(sql, 0, "device_id").unwrap().rows, [[Value::Null, Value::Integer(2)]]);
+    assert_eq!(empty.query(sql, split("device_id")).unwrap().rows.len(), 0);
+    assert_eq!(engine.query(sql, split("device_id")).unwrap().rows, [[Value::Null, Value::Integer(2)]]);
 }
 
 #[test]
@@ -65,7 +69,7 @@ fn a_query_at_fault_spoils_none_that_shares_its_reading() {
     let told = |sqls: &[String]| {
         let sqls: Vec<&str> = sqls.iter().map(String::as_str).collect();
         let told = |table: Result<Table, _>| table.map(|table| table.rows).map_err(|error| chain(&error));
-        engine.queries(&sqls, 0).into_iter().map(told).collect::<Vec<_>>()
+        engine.queries(&sqls, Reads::default()).into_iter().map(told).collect::<Vec<_>>()
     };
     let rows = |n| Ok(vec![vec![Value::Integer(n)]]);
     let found = told(&sqls[..3]);
@@ -75,6 +79,28 @@ fn a_query_at_fault_spoils_none_that_shares_its_reading() {
     assert_eq!(found[0], rows(2));
     assert!(found[1].is_err());
     assert_eq!(told(&[]), []);
+}
+
+#[test]
+fn what_is_only_told_apart_can_be_counted_and_joined_and_is_never_shown() {
+    let of = |device: Option<&str>, inquiry: &str| json!({"device_id": device, "inquiry_id": inquiry});
+    let rows = [of(Some("a"), "x"), of(Some("a"), "y"), of(Some("b"), "x"), of(None, "x"), of(None, "z")];
+    let lake = SmallLake::new(rows);
+    let engine = LocalEngine::new(&lake.scope());
+    let distinct = ["device_id".to_owned()];
+    let reads = Reads { distinct: &distinct, ..Reads::default() };
+    let sql = "WITH shared AS (SELECT device_id FROM sessions GROUP BY device_id HAVING COUNT(*) > 1) \
+               SELECT sessions.inquiry_id, COUNT(*) AS n, COUNT(DISTINCT sessions.device_id) AS devices, \
+               COUNT(shared.device_id) AS of_shared FROM sessions \
+               LEFT JOIN shared ON sessions.device_id = shared.device_id \
+               GROUP BY sessions.inquiry_id ORDER BY inquiry_id";
+    let row =
+        |inquiry: &str, counts: [i64; 3]| [vec![text(inquiry)], counts.map(Value::Integer).to_vec()].concat();
+    let expected = [row("x", [3, 2, 1]), row("y", [1, 1, 1]), row("z", [1, 0, 0])];
+    assert_eq!(engine.query(sql, reads).unwrap().rows, expected);
+    assert_eq!(engine.query(sql, Reads::default()).unwrap().rows, expected);
+    let error = engine.query("SELECT device_id FROM sessions", reads).unwrap_err();
+    assert!(chain(&error).contains("the header declares `device_id` as `distinct`"), "{}", chain(&error));
 }
 
 #[test]
@@ -105,7 +131,7 @@ fn days_before_the_range_are_read_only_as_far_back_as_is_asked_and_are_not_in_ra
     let engine = LocalEngine::new(&lake.scope());
     let told = |before: u32| {
         let sql = "SELECT created_date, in_range FROM sessions ORDER BY created_date";
-        let rows = engine.query(sql, before).unwrap().rows;
+        let rows = engine.query(sql, Reads { before, ..Reads::default() }).unwrap().rows;
         rows.iter().map(|row| format!("{:?}", row)).collect::<Vec<_>>()
     };
     let row = |day: &str, in_range: bool| format!("[Date(2026-{day}), Boolean({in_range})]");
@@ -117,12 +143,15 @@ fn days_before_the_range_are_read_only_as_far_back_as_is_asked_and_are_not_in_ra
     assert_eq!(told(28), [&before, &range[..]].concat());
     // No other column is read.
     let sql = "SELECT COUNT(*) FILTER (WHERE in_range) AS n, COUNT(*) FILTER (WHERE NOT in_range) AS b FROM sessions";
-    let counted = |before: u32| engine.query(sql, before).unwrap().rows;
+    let counted = |before: u32| engine.query(sql, Reads { before, ..Reads::default() }).unwrap().rows;
     assert_eq!(counted(0), [vec![Value::Integer(2), Value::Integer(0)]]);
     assert_eq!(counted(28), [vec![Value::Integer(2), Value::Integer(3)]]);
     let none = LocalEngine::new(&SmallLake::new([]).scope());
-    assert_eq!(none.query(sql, 0).unwrap().rows, [vec![Value::Integer(0), Value::Integer(0)]]);
-    assert_eq!(none.query(sql, 28).unwrap().rows, [vec![Value::Integer(0), Value::Integer(0)]]);
+    assert_eq!(none.query(sql, Reads::default()).unwrap().rows, [vec![Value::Integer(0), Value::Integer(0)]]);
+    assert_eq!(
+        none.query(sql, Reads { before: 28, ..Reads::default() }).unwrap().rows,
+        [vec![Value::Integer(0), Value::Integer(0)]]
+    );
 }
 
 #[test]
@@ -203,7 +232,8 @@ fn rows_read_as_the_table_has_them() {
                ORDER BY session_id";
     for files in [&lake.files[..], &[]] {
         let engine = LocalEngine::new(&scope(range(), files));
-        let (table, rows) = (engine.query(sql, 0).unwrap(), engine.rows(sql, 0, None).unwrap());
+        let (table, rows) =
+            (engine.query(sql, Reads::default()).unwrap(), engine.rows(sql, Reads::default()).unwrap());
         assert_eq!((rows.columns(), rows.len()), (&table.columns[..], table.rows.len()));
         let mut read = 0;
         for (row, values) in table.rows.iter().enumerate() {
@@ -225,10 +255,7 @@ fn rows_read_as_the_table_has_them() {
         }
         assert_eq!(read > 1000, !files.is_empty());
     }
-    let error = LocalEngine::new(&scope(range(), &[])).rows(
-        "SELECT created_at - started_at AS wait FROM sessions",
-        0,
-        None,
-    );
+    let sql = "SELECT created_at - started_at AS wait FROM sessions";
+    let error = LocalEngine::new(&scope(range(), &[])).rows(sql, Reads::default());
     assert!(chain(&error.err().unwrap()).contains("the column `wait` has the type"));
 }

@@ -24,7 +24,7 @@ fn a_full_header_is_read() {
          -- detail: country_code\n-- detail: hour = EXTRACT(HOUR FROM created_at)\n\
          -- detail: country_code = gps_country_code\n\
          -- note: one: thing\n-- note: another\n-- before: 28d\n-- without: trusted_networks\n-- split: device_id\n\
-         -- groups: few\n\
+         -- distinct: ip_address, device_id\n-- groups: few\n\
          -- then: time_to_start\n\n-- a free comment\nSELECT 1\n",
     )
     .unwrap();
@@ -48,6 +48,7 @@ fn a_full_header_is_read() {
     assert_eq!(header.before, Some(28));
     assert!(header.without_trusted);
     assert_eq!(header.split.as_deref(), Some("device_id"));
+    assert_eq!(header.distinct, ["ip_address", "device_id"]);
     assert!(header.few_groups);
     assert_eq!(header.then.unwrap().name, "time_to_start");
 }
@@ -113,6 +114,10 @@ fn what_is_wrong_with_a_header_is_said_with_file_and_line() {
         ("+-- before: 0d\n", "line 3: `before` has the form"),
         ("+-- without: vpns\n", "line 3: `without` has the form `-- without: trusted_networks`"),
         ("+-- split: device_id, os_name\n", "line 3: `split` has the form `-- split: COLUMN`"),
+        (
+            "+-- distinct: device_id and more\n",
+            "line 3: `distinct` has the form `-- distinct: COLUMN, COLUMN`",
+        ),
         ("+-- groups: many\n", "line 3: `groups` has the form `-- groups: few`"),
         ("+-- then: one, two\n", "line 3: `then` has the form `-- then: STEP`"),
         (

@@ -7,7 +7,7 @@ use session_risk::analysis::bind::Arguments;
 use session_risk::analysis::catalogue::Query;
 use session_risk::analysis::local::LocalEngine;
 use session_risk::analysis::threshold::{Severity, Threshold};
-use session_risk::analysis::{Engine, answer};
+use session_risk::analysis::{Engine, Reads, answer};
 use session_risk::cli::report::{Format, OutputError, ReportError, render};
 use session_risk::report::layout::Layout;
 
@@ -60,9 +60,12 @@ fn only_the_rows_that_are_shown_are_made_into_a_table_and_all_that_a_threshold_l
     let lake = countries(214);
     let engine = LocalEngine::new(&lake.scope()).giving_at_most(3);
     let sql = "SELECT country_code FROM sessions ORDER BY country_code";
-    let table = engine.query(sql, 0).unwrap();
+    let table = engine.query(sql, Reads::default()).unwrap();
     assert_eq!((table.rows.len(), table.left_out, table.all_rows()), (3, 211, 214));
-    assert_eq!(table.rows[..], LocalEngine::new(&lake.scope()).query(sql, 0).unwrap().rows[..3]);
+    assert_eq!(
+        table.rows[..],
+        LocalEngine::new(&lake.scope()).query(sql, Reads::default()).unwrap().rows[..3]
+    );
     // IF is the last of them.
     let mut options = options(&["threat_by_country"], Format::Terminal, 80);
     let condition = "threat_by_country[IF].sessions >= 1".parse().unwrap();

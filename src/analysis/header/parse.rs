@@ -67,6 +67,7 @@ struct Draft {
     before: Option<u32>,
     without_trusted: Option<()>,
     split: Option<String>,
+    distinct: Option<Vec<String>>,
     few_groups: Option<bool>,
     then: Option<&'static Step>,
 }
@@ -91,6 +92,10 @@ impl Draft {
             "split" => {
                 let form = Problem::Form { field: "split", form: "split: COLUMN" };
                 once("split", &mut self.split, name(value).ok_or(form)?)
+            }
+            "distinct" => {
+                let form = Problem::Form { field: "distinct", form: "distinct: COLUMN, COLUMN" };
+                once("distinct", &mut self.distinct, names(value).ok_or(form)?)
             }
             "groups" => {
                 let form = Problem::Form { field: "groups", form: "groups: few" };
@@ -140,6 +145,7 @@ impl Draft {
             before: self.before,
             without_trusted: self.without_trusted.is_some(),
             split: self.split,
+            distinct: self.distinct.unwrap_or_default(),
             few_groups: self.few_groups.unwrap_or(false),
             then: None,
         };
@@ -167,11 +173,11 @@ fn text(field: &'static str, form: &'static str, value: &str) -> Result<String, 
 }
 
 fn key(value: &str) -> Result<Vec<String>, Problem> {
-    value
-        .split(',')
-        .map(name)
-        .collect::<Option<_>>()
-        .ok_or(Problem::Form { field: "key", form: "key: COLUMN, COLUMN" })
+    names(value).ok_or(Problem::Form { field: "key", form: "key: COLUMN, COLUMN" })
+}
+
+fn names(value: &str) -> Option<Vec<String>> {
+    value.split(',').map(name).collect()
 }
 
 /// A plain identifier: the names that need no quotes in any of the engines.

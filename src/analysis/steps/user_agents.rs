@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Call, Setting, Step, StepError, null_last, owned, table_of};
+use super::{Call, Outcome, Setting, Step, StepError, null_last, owned, table_of};
 use crate::analysis::table::{Table, Type, Value};
 use agent::{Agent, Rules, head};
 use signs::Sign;
@@ -123,7 +123,7 @@ struct Group<'a> {
     example: Option<(i64, &'a str)>,
 }
 
-fn run(call: &Call<'_>) -> Result<Table, StepError> {
+fn run(call: &Call<'_>) -> Result<Outcome, StepError> {
     let rules = Rules::built_in()
         .map_err(|error| StepError::Rules { step: call.step.name, reason: error.to_string() })?;
     let mut readings = Vec::new();
@@ -144,7 +144,7 @@ fn run(call: &Call<'_>) -> Result<Table, StepError> {
         let kind = kind(reading, &newest, call.setting(VERSIONS_BEHIND));
         groups.entry((kind, family.as_deref(), system.as_deref())).or_default().add(reading);
     }
-    Ok(told(groups))
+    Ok(told(groups).into())
 }
 
 fn counts(call: &Call<'_>, row: usize) -> Result<[i64; 4], StepError> {
