@@ -47,6 +47,8 @@ pub struct Page<'a> {
     pub verdicts: &'a [Verdict],
     /// The flags by which the command line reads the same lake and catalogue, one word each.
     pub sources: &'a [String],
+    /// The flags by which it trusts the same networks.
+    pub trust: &'a [String],
 }
 
 /// A format.

@@ -192,10 +192,14 @@ fn the_list_needs_no_lake_and_tells_each_parameter() {
             "max": 1_000_000,
             "text": "countries with fewer assessed sessions are marked and ranked last",
         }],
+        "without_trusted": false,
         "detail": ["country_code"],
     });
     assert_eq!(reports[1], expected);
-    insta::assert_snapshot!(home.command("report --list threat_by_country started_rate").succeeds().stdout, @r"
+    let without = reports.iter().filter(|report| report["without_trusted"] == json!(true));
+    let without: Vec<&str> = without.map(|report| report["name"].as_str().unwrap()).collect();
+    assert!(without.len() > 3 && without.contains(&"address_velocity"), "{without:?}");
+    insta::assert_snapshot!(home.command("report --list threat_by_country started_rate inquiries_per_address").succeeds().stdout, @r"
     threat_by_country · Threat level by country
       Which countries send the most high-threat sessions?
         --param min_sessions=30 (1 to 1000000): countries with fewer assessed
@@ -205,6 +209,13 @@ fn the_list_needs_no_lake_and_tells_each_parameter() {
     started_rate · Started rate
       How many sessions are started, and how many expire without that?
         query started_rate --detail device_type=…: the sessions behind a row
+
+    inquiries_per_address · Inquiries per address
+      Which IP addresses do several inquiries come from?
+        --param min_inquiries=2 (1 to 1000000): addresses with fewer inquiries are
+        left out
+        without the sessions of trusted networks
+        query inquiries_per_address --detail ip_address=…: the sessions behind a row
     ");
     assert_eq!(LakeFiles::new(home.path("")).files().len(), 0);
 }

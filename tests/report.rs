@@ -29,6 +29,7 @@ pub(crate) fn options(names: &[&str], format: Format, width: usize) -> ReportOpt
         terminal: (format != Format::Parquet).then_some(Terminal { width, ..Terminal::default() }),
         generated_at: "2026-11-23T06:00:00.5Z".parse().unwrap(),
         sources: vec!["--lake".into(), "sessions-lake".into()],
+        trust: Vec::new(),
     }
 }
 

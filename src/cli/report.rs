@@ -109,6 +109,8 @@ pub struct ReportOptions {
     pub generated_at: Timestamp,
     /// The flags that name the lake and the queries, for commands that a page tells.
     pub sources: Vec<String>,
+    /// The flags that name the trusted networks, for those of reports that leave them out.
+    pub trust: Vec<String>,
 }
 
 /// A report that was not given.
@@ -176,7 +178,7 @@ impl PageArgs {
         terminal: Option<Terminal>,
         generated_at: Timestamp,
     ) -> Result<(ReportOptions, Days), ReportError> {
-        let sources = self.sources(lake);
+        let (sources, trusting) = (self.sources(lake), self.trust.flags());
         let Self { catalogue, trust, last, since, until, include_today, format, output } = self;
         let (arguments, trusted) = (catalogue.arguments(&queries)?, trust.networks()?);
         let days = match (since, until) {
@@ -197,17 +199,17 @@ impl PageArgs {
             terminal,
             generated_at,
             sources,
+            trust: trusting,
         };
         Ok((options, days))
     }
 
-    /// The flags by which another command reads the same of the lake, and the same catalogue.
+    /// The flags by which another command reads the same lake and catalogue.
     fn sources(&self, lake: &str) -> Vec<String> {
         let mut flags = vec!["--lake".to_owned(), lake.to_owned()];
         if let Some(folder) = &self.catalogue.queries {
             flags.extend(["--queries".to_owned(), folder.display().to_string()]);
         }
-        flags.extend(self.trust.flags());
         flags
     }
 }
@@ -289,6 +291,7 @@ pub fn render(
         answers: &answers,
         verdicts: &verdicts,
         sources: &options.sources,
+        trust: &options.trust,
     };
     output::write(options, &page, out)?;
     Ok(verdicts)

@@ -93,8 +93,8 @@ pub(super) fn trusted(options: &ReportOptions, mode: &Mode) -> Result<Trusted, U
     };
     trusted::check(&options.trusted, mode).map_err(|untold| {
         Usage(format!(
-            "the report `{}` cannot leave the trusted networks out: {untold}; take them out of the settings, or name \
-             the reports that you want",
+            "the report `{}` cannot leave the trusted networks out: {untold}; trust none of them, or ask for reports \
+             that count every session",
             query.name
         ))
     })?;

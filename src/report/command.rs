@@ -26,6 +26,9 @@ fn over(range: DayRange, page: &Page<'_>, answer: &Answer) -> Option<Vec<String>
     }
     let mut words: Vec<String> = ["session-risk", "query", &answer.query.name].map(str::to_owned).into();
     words.extend(page.sources.iter().cloned());
+    if header.without_trusted {
+        words.extend(page.trust.iter().cloned());
+    }
     words.extend(["--since".to_owned(), range.since().to_string()]);
     words.extend(["--until".to_owned(), range.until().to_string()]);
     for parameter in &header.parameters {

@@ -27,6 +27,9 @@ pub fn write_text(queries: &[Query], width: usize, out: &mut dyn Write) -> io::R
         for parameter in &query.header.parameters {
             indented(&text::visible(&described(parameter)), 4, width, out)?;
         }
+        if query.header.without_trusted {
+            indented("without the sessions of trusted networks", 4, width, out)?;
+        }
         if !query.header.details.is_empty() {
             let row =
                 query.header.details.iter().map(|detail| format!("{} {}=…", command::FLAG, detail.column));
@@ -66,6 +69,7 @@ pub fn write_json(queries: &[Query], out: &mut dyn Write) -> io::Result<()> {
         question: &query.header.question,
         file: query.file.as_ref().map(|file| file.display().to_string()),
         parameters: query.header.parameters.iter().map(Setting::of).collect(),
+        without_trusted: query.header.without_trusted,
         detail: query.header.details.iter().map(|detail| detail.column.as_str()).collect(),
     });
     json::write(&List { version: json::VERSION, reports: reports.collect() }, out)
@@ -85,6 +89,8 @@ struct Entry<'a> {
     /// Null for what is built in.
     file: Option<String>,
     parameters: Vec<Setting<'a>>,
+    /// Whether it leaves the sessions of trusted networks out.
+    without_trusted: bool,
     /// The columns that name a row whose sessions can be listed.
     detail: Vec<&'a str>,
 }
