@@ -38,6 +38,7 @@ mod notebook;
 mod output;
 mod pacing;
 mod planted;
+mod planted_found;
 mod privacy;
 mod prune;
 mod query;
