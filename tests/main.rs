@@ -40,6 +40,7 @@ mod output;
 mod pacing;
 mod planted;
 mod planted_days;
+mod planted_found;
 mod privacy;
 mod prune;
 mod query;

@@ -49,8 +49,9 @@ pub(super) struct SandboxArgs {
     /// unknown-attributes, unknown-values, wrong-types. Of attributes: blocklist
     #[arg(long = "fault", value_name = "NAME=RATE")]
     faults: Vec<Fault>,
-    /// Plant bursts, impossible travel, a surge of VPNs, a country that vanishes and a new one, on top of the
-    /// sessions; what is to be found, the rings that are always there too, is written into this file as JSON
+    /// Plant bursts, impossible travel, a surge of VPNs, a country that vanishes and a new one, webs of shared devices
+    /// and addresses, switched devices and false places, on top of the sessions; what is to be found, the rings that
+    /// are always there too, is written into this file as JSON
     #[arg(long, value_name = "FILE")]
     plant: Option<PathBuf>,
     /// The port on 127.0.0.1; 0 takes any that is free

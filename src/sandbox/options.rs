@@ -34,8 +34,8 @@ pub struct SandboxOptions {
     pub faults: Vec<Fault>,
     /// The port on 127.0.0.1; 0 takes any that is free.
     pub port: u16,
-    /// Whether bursts, impossible travel, a surge of VPNs and two fleeting countries are planted, on top of the
-    /// sessions asked for.
+    /// Whether bursts, impossible travel, a surge of VPNs, two fleeting countries, webs of shared devices and addresses
+    /// beside a carrier's gateway, switched devices and false places are planted, on top of the sessions asked for.
     pub planted: bool,
     /// Whether sessions have attributes beyond the published description (`gps-country-code`).
     pub newer_attributes: bool,

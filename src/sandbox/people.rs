@@ -46,8 +46,8 @@ pub(crate) enum Who {
     Person(u64),
     /// One of the many inquiries of a fraud ring.
     Ring(Ring),
-    /// Part of an event that was planted.
-    Planted(Plot),
+    /// Part of an event that was planted: how its first session looks, and how the others do.
+    Planted([Plot; 2]),
 }
 
 /// A burst of inquiries from one device or one address.

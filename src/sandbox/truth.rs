@@ -1,7 +1,8 @@
 //! What is to be found among the made-up sessions, by name: the rings that are always there, and what was planted.
 //!
 //! Owns the labels. They are no part of the API: a client never sees them. Whatever is not labelled is innocent,
-//! though it may look otherwise: an office's address, an exit of a VPN, a family's tablet.
+//! though it may look otherwise: an office's address, an exit of a VPN, a family's tablet. So is the one that is labelled
+//! because a report must tell it from the others, the gateway.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,18 +18,21 @@ use super::plants::Kind;
 pub struct Labelled {
     /// `ring` (many inquiries within hours that share devices or an address), `burst` (many inquiries of one address
     /// within minutes), `travel` (a device in two places, too far apart for the time between), `vpn_surge` (a day with
-    /// many more sessions by VPN), `vanished_country` (nobody comes from there in the second half of the days) or
-    /// `new_country` (somebody comes from there in the last three days only).
+    /// many more sessions by VPN), `vanished_country` (nobody comes from there in the second half of the days),
+    /// `new_country` (somebody comes from there in the last three days only), `web` (inquiries that hang together by a
+    /// few devices and addresses), `gateway` (many who have nothing to do with each other come by a carrier's address:
+    /// innocent), `switch` (an inquiry goes on with another device, without a handoff) or `spoof` (devices say they are
+    /// far from where the addresses of a country put them).
     pub kind: &'static str,
     /// When its first session was created.
     pub first: Timestamp,
     /// When its last one was.
     pub last: Timestamp,
-    /// The devices by which a ring or a traveller can be known.
+    /// The devices by which a ring, a traveller or a web can be known.
     pub devices: BTreeSet<String>,
-    /// The address by which a ring or a burst can be known.
+    /// The address by which a ring, a burst or a gateway can be known.
     pub addresses: BTreeSet<String>,
-    /// The country that vanished or is new.
+    /// The country that vanished, is new, or is not where its devices say they are.
     pub country_code: Option<&'static str>,
     /// Its inquiries' ids.
     pub inquiries: Vec<String>,
@@ -64,6 +68,10 @@ pub(crate) fn labelled(listing: &Listing) -> Vec<Labelled> {
             Kind::VpnSurge => ("vpn_surge", Shares::Nothing),
             Kind::VanishedCountry => ("vanished_country", Shares::Country),
             Kind::NewCountry => ("new_country", Shares::Country),
+            Kind::Web => ("web", Shares::Device),
+            Kind::Gateway => ("gateway", Shares::Address),
+            Kind::Switch => ("switch", Shares::Nothing),
+            Kind::Spoof => ("spoof", Shares::Country),
         };
         let inquiries: Vec<_> = event.inquiries.clone().map(|number| people.inquiry(number)).collect();
         label(people, kind, shares, &inquiries)

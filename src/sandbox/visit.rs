@@ -85,7 +85,7 @@ impl People {
         let handoff = inquiry.handoff.filter(|_| nth == 1);
         // Whoever was handed over has, as a rule, come to stay; what is planted is there to be seen.
         let starts = rng.u8(0..100) < if handoff.is_some() { 97 } else { 86 };
-        let started = (starts || inquiry.plot().is_some()).then(|| {
+        let started = (starts || inquiry.plot(nth).is_some()).then(|| {
             let wait = if rng.u8(0..100) < 85 { 2 * SECOND..3 * MINUTE } else { 3 * MINUTE..5 * HOUR };
             created + rng.i64(wait)
         });
@@ -108,7 +108,7 @@ impl People {
 
     fn visit(&self, rng: &mut Rng, inquiry: &Inquiry, nth: u8, handed: bool, started: i64) -> Visit {
         let ring = if let Who::Ring(ring) = inquiry.who { Some(ring) } else { None };
-        let plot = inquiry.plot();
+        let plot = inquiry.plot(nth);
         // The inquiry decides the device once, so that its sessions agree on it.
         let class = match (plot, ring, inquiry.handoff, u64::from(inquiry.number) % 100) {
             (Some(plot), ..) => plot.class,
@@ -119,7 +119,7 @@ impl People {
             (.., 93..99) => Class::Tablet,
             _ => Class::Automation,
         };
-        let owner = self.owner(inquiry, class);
+        let owner = self.owner(inquiry, nth, class);
         let device = Device::draw(class, &mut stream(self.seed, Purpose::Device, owner));
         let known = rng.u8(0..100) >= 4 || plot.is_some();
         let device_id =
@@ -128,12 +128,12 @@ impl People {
         let home = match inquiry.who {
             Who::Person(person) => self.home(person),
             Who::Ring(ring) => ring.place,
-            Who::Planted(plot) => plot.places[usize::from(nth.min(1))],
+            Who::Planted(plots) => of_session(plots, nth).place,
         };
         let anonymiser = match inquiry.who {
             Who::Person(_) => (rng.u8(0..100) < 11).then(|| Anonymiser::draw(rng)),
             Who::Ring(ring) => ring.anonymiser,
-            Who::Planted(plot) => plot.anonymiser,
+            Who::Planted(plots) => of_session(plots, nth).anonymiser,
         };
         let connection = match (anonymiser, class, rng.u8(0..100)) {
             (Some(anonymiser), ..) => anonymiser.connection(rng),
@@ -177,7 +177,7 @@ impl People {
             address,
             place: if rng.u8(0..10) == 0 { place.nearby(rng, 0.3) } else { place },
             long_country_name: place.country.code == "US" && rng.u8(0..100) < 14,
-            gps: gps(rng, class, home, started),
+            gps: gps(rng, class, home, plot.and_then(|plot| plot.gps), started),
             proxy: is(Anonymiser::Proxy),
             tor: is(Anonymiser::Tor),
             datacenter: hosted,
@@ -191,14 +191,14 @@ impl People {
     }
 
     /// The number of the device that an inquiry uses: a person's, a relative's or a ring's.
-    fn owner(&self, inquiry: &Inquiry, class: Class) -> u64 {
+    fn owner(&self, inquiry: &Inquiry, nth: u8, class: Class) -> u64 {
         let number = match inquiry.who {
             // A few borrow the device of the person next to them.
             Who::Person(person) if inquiry.number.is_multiple_of(25) => person ^ 1,
             Who::Person(person) => person,
             Who::Ring(ring) if ring.shares_device => RING | ring.number,
             Who::Ring(_) => RING << 1 | u64::from(inquiry.number),
-            Who::Planted(plot) => RING << 2 | plot.device,
+            Who::Planted(plots) => RING << 2 | of_session(plots, nth).device,
         };
         number << 2
             | match class {
@@ -224,9 +224,15 @@ impl People {
 const RING: u64 = 1 << 40;
 
 impl Inquiry {
-    fn plot(&self) -> Option<Plot> {
-        if let Who::Planted(plot) = self.who { Some(plot) } else { None }
+    /// How its `nth` session looks, if it was planted.
+    fn plot(&self, nth: u8) -> Option<Plot> {
+        if let Who::Planted(plots) = self.who { Some(of_session(plots, nth)) } else { None }
     }
+}
+
+fn of_session(plots: [Plot; 2], nth: u8) -> Plot {
+    let [first, others] = plots;
+    if nth == 0 { first } else { others }
 }
 
 /// The number of a session among all, with gaps.
@@ -234,14 +240,16 @@ pub(crate) fn position(inquiry: u32, nth: u8) -> u64 {
     u64::from(inquiry) << 8 | u64::from(nth)
 }
 
-fn gps(rng: &mut Rng, class: Class, home: Place, started: i64) -> Option<Gps> {
+/// Where the device says it is: at home, unless it was planted to say another place.
+fn gps(rng: &mut Rng, class: Class, home: Place, told: Option<Place>, started: i64) -> Option<Gps> {
     let asked = matches!(class, Class::Phone | Class::Tablet) && rng.u8(0..100) < 16;
-    asked.then(|| {
+    (asked || told.is_some()).then(|| {
         let found = started >= GPS_COUNTRY_SINCE && rng.u8(0..100) >= 5;
+        let place = told.unwrap_or(home);
         Gps {
-            place: home.nearby(rng, 0.05),
+            place: place.nearby(rng, 0.05),
             precision: if rng.u8(0..100) < 80 { "precise" } else { "approximate" },
-            country_code: found.then_some(home.country.code),
+            country_code: found.then_some(place.country.code),
         }
     })
 }
