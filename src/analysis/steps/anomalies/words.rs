@@ -93,3 +93,55 @@ pub(super) fn summary(all: usize, judged: usize, exceptional: usize, min_weeks: 
     }
     said
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JUDGED: Judged = Judged { value: 1.0, usual: 0.5, low: 0.25, high: 0.75, score: 9.0, weeks: 4 };
+
+    #[test]
+    fn a_figure_is_told_in_words_whatever_it_is_called() {
+        let long = "x".repeat(90);
+        for (figure, subject, is_share, value, words) in [
+            ("sessions", None, false, 0.0, "there was no session"),
+            ("sessions", None, false, 1.0, "there was 1 session"),
+            ("country_sessions", Some("BR"), false, 1_234.0, "there were 1,234 sessions from BR"),
+            ("country_sessions", Some(""), false, 2.0, "there were 2 sessions from (empty)"),
+            ("inquiries", None, false, 1_234.0, "the number of inquiries was 1,234"),
+            ("new_devices", Some("DE"), false, 3.0, "the number of new devices of DE was 3"),
+            ("tor_rate", None, true, 0.000_4, "the Tor share was <0.1 %"),
+            ("high_rate", Some("US"), true, 0.25, "the high-threat share of US was 25.0 %"),
+            ("sessions", None, true, 0.5, "the sessions share was 50.0 %"),
+        ] {
+            assert_eq!(told(figure, subject, is_share, value), words);
+        }
+        let told = told("sessions", Some(&long), false, 2.0);
+        assert_eq!(told, format!("there were 2 sessions from {}…", &long[..LONGEST]));
+    }
+
+    #[test]
+    fn what_is_usual_is_whole_where_a_count_is_and_a_median_may_lie_between_two() {
+        let day = jiff::civil::date(2026, 11, 22);
+        let judged = Judged { value: 9_000.0, usual: 1_000.5, low: 800.1, high: 1_200.9, ..JUDGED };
+        assert_eq!(
+            reason(day, ("sessions", None, false), &judged),
+            "On Sunday 2026-11-22 there were 9,000 sessions, where Sundays have a median of 1,000.5 (4 earlier Sundays; \
+             801 to 1,200 is usual)."
+        );
+        assert_eq!(
+            reason(day.tomorrow().unwrap_or(day), ("vpn_rate", None, true), &JUDGED),
+            "On Monday 2026-11-23 the VPN share was 100.0 %, where Mondays have a median of 50.0 % (4 earlier Mondays; \
+             25.0 % to 75.0 % is usual)."
+        );
+    }
+
+    #[test]
+    fn the_days_that_could_not_be_judged_are_said_with_why() {
+        assert_eq!(summary(28, 28, 0, 4), ["28 of 28 days could be judged, and nothing stood out."]);
+        let [some, others] = &summary(28, 20, 3, 5)[..] else { panic!("not two sentences") };
+        assert_eq!(some, "20 of 28 days could be judged, and something stood out on 3 of them.");
+        assert!(others.ends_with("fewer than 5 earlier days of their weekday to go by."), "{others}");
+        assert_eq!(summary(1, 0, 0, 4).len(), 1);
+    }
+}
