@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::{Call, Outcome, Setting, Step, StepError, null_last, owned, table_of};
+use super::{Call, Outcome, Setting, Step, StepError, owned, table_of};
 use crate::analysis::table::{Type, Value};
 
 mod judge;
@@ -169,10 +169,9 @@ fn series<'a>(call: &'a Call<'_>) -> Result<BTreeMap<Name<'a>, Series>, StepErro
 impl<'a> Found<'a> {
     /// The highest and the lowest scores first. To the thousandth: scores that are equal by their definition may differ in
     /// their last bits.
-    fn order(&self) -> (Reverse<i64>, Reverse<Date>, &'a str, (bool, Option<&'a str>), bool) {
-        let (figure, subject, is_share) = self.name;
+    fn order(&self) -> (Reverse<i64>, Reverse<Date>, Name<'a>) {
         let score = Reverse((self.judged.score.abs() * 1000.0).round() as i64);
-        (score, Reverse(self.day), figure, null_last(subject), is_share)
+        (score, Reverse(self.day), self.name)
     }
 }
 
