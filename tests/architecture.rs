@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 28] = [
+const LIBRARIES: [(&str, &[&str]); 29] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local", "report/parquet"]),
     ("axum", &["sandbox"]),

@@ -137,7 +137,7 @@ fn every_format_says_how_many_days_could_be_judged_also_where_none_stands_out() 
     {
         let lake = lake(last);
         let scope = lake.scope();
-        for format in ALL.into_iter().filter(|format| *format != Format::Csv) {
+        for format in OF_TEXT.into_iter().filter(|format| *format != Format::Csv) {
             let shown = page(&options(&["anomalies"], format, 300), &scope);
             let plain = shown.split_whitespace().collect::<Vec<_>>().join(" ").replace('\\', "");
             for said in std::iter::once(&judged).chain(&said) {

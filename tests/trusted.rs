@@ -14,7 +14,7 @@ use session_risk::report::{text, words};
 use crate::analysis::chain;
 use crate::detail;
 use crate::duckdb::{assert_same_table, in_duckdb_without};
-use crate::formats::ALL;
+use crate::formats::OF_TEXT;
 use crate::harness::{Home, Invocation, sandbox};
 use crate::report::{compared_page, options, page};
 use crate::report_schema::validate;
@@ -238,7 +238,7 @@ fn every_format_tells_what_was_left_out_also_where_no_session_is_left() {
     let trusted_only = from_addresses(&[json!("192.0.2.7"), json!("192.0.2.7")]);
     for (lake, some_rows) in [(&odd, true), (&trusted_only, false)] {
         let scope = scope(lake, &NETWORKS);
-        for format in ALL {
+        for format in OF_TEXT {
             let shown = page(&options(&["inquiries_per_address"], format, 80), &scope);
             let flat = shown.replace('\n', " ");
             let told = flat.contains("of the range's sessions, from ") && flat.contains(" trusted network");
@@ -251,13 +251,13 @@ fn every_format_tells_what_was_left_out_also_where_no_session_is_left() {
             assert_eq!(rows, some_rows, "{format:?}: {shown}");
         }
         // A report that leaves none out has nothing to say of it.
-        for format in ALL {
+        for format in OF_TEXT {
             let shown = page(&options(&["network_risk"], format, 80), &scope);
             assert!(!shown.contains("trusted network") && !shown.contains("left_out"), "{format:?}: {shown}");
         }
     }
     let scope = scope(&odd, &["192.0.2.0/26 <b>Head</b> | \u{1b}[2J _office_ @octocat"]);
-    for format in ALL.into_iter().filter(|format| *format != Format::Csv) {
+    for format in OF_TEXT.into_iter().filter(|format| *format != Format::Csv) {
         let shown = page(&options(&["inquiries_per_device"], format, 80), &scope);
         let steering = shown.chars().find(|c| *c != '\n' && text::steers(*c));
         assert_eq!(steering, None, "{format:?}");

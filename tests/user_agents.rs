@@ -1,6 +1,6 @@
 //! User agents: what reports make of those of the sandbox's people, of odd ones, and of bytes that mean harm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use proptest::test_runner::RngSeed;
 use serde_json::{Value as Json, json};
 use session_risk::analysis::DayFile;
 use session_risk::analysis::catalogue::Catalogue;
-use session_risk::analysis::steps;
+use session_risk::analysis::steps::{self, Days};
 use session_risk::analysis::table::{Column, Table, Value};
 use session_risk::range::DayRange;
 use session_risk::sandbox::SandboxOptions;
@@ -187,8 +187,9 @@ fn of_agents(agents: &[String]) -> Table {
         row.resize(step.columns.len(), Value::Integer(1));
         row
     };
-    let rows = Table { columns, rows: agents.iter().map(row).collect() };
-    step.run(&rows, |_| None).unwrap()
+    let rows = Table { columns, rows: agents.iter().map(row).collect(), left_out: 0 };
+    let days = Days { range: small_lake::range(), incomplete: BTreeSet::new() };
+    step.run(&rows, &days, |_| None).unwrap().table
 }
 
 proptest! {
