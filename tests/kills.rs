@@ -40,7 +40,9 @@ pub(crate) fn ended_by(signal: &str, times: u64, api: &Sandbox, seed: u64, segme
     }
     home.fetch(api).succeeds().assert_no_panic();
     assert!(held(&home.lake()) == truth(api), "seed {seed}: the lake is not what the API lists");
-    assert!(home.lake().files().keys().all(|name| !name.contains("staging") && !name.contains("intents")));
+    let files = home.lake().files();
+    let left = files.keys().filter(|name| name.contains("staging") || name.contains("intents"));
+    assert_eq!(left.collect::<Vec<_>>(), Vec::<&String>::new(), "seed {seed}: left behind");
     assert!(signalled > times / 2, "seed {seed}: only {signalled} of {times} runs were ended");
     let spent = api.stats().total() - pages;
     assert!(

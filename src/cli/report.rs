@@ -275,8 +275,11 @@ pub fn render(
         asked += queries.len();
         let began = Instant::now();
         let answers = ask(options, &queries, scope, earlier)?;
-        let rows: usize = answers.iter().map(|answer| answer.table.all_rows()).sum();
-        tracing::debug!(report = %names, rows, seconds = began.elapsed().as_secs_f64(), "computed");
+        let seconds = began.elapsed().as_secs_f64();
+        for answer in &answers {
+            let rows = answer.table.all_rows();
+            tracing::debug!(report = %answer.query.name, together = queries.len(), rows, seconds, "computed");
+        }
         Ok(answers)
     };
     let answers = turns.map(ask).collect::<Result<Vec<_>, _>>();
