@@ -49,6 +49,22 @@ fn killed_after(requests: u64) -> u64 {
 }
 
 #[test]
+fn what_a_killed_writer_had_not_finished_is_gone_after_the_next_run() {
+    let (api, home) = (sandbox(300, 3), Home::new());
+    home.fetch(&api).succeeds();
+    let unfinished = ["days/2026-11-06.json#1", "intents/2026-11-06.json#12", "staging/x/checkpoint.json#1"];
+    let of_somebody = "notes#1a";
+    for name in unfinished.iter().chain([&of_somebody]) {
+        let path = home.lake().path(&format!("_session_risk/{name}"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "{").unwrap();
+    }
+    home.fetch(&api).succeeds();
+    let left: Vec<_> = home.lake().files().into_keys().filter(|name| name.contains('#')).collect();
+    assert_eq!(left, [format!("_session_risk/{of_somebody}")]);
+}
+
+#[test]
 fn killed_before_its_first_checkpoint_an_export_begins_anew() {
     let requests = killed_after(20);
     assert!(requests <= PAGES + 20 + 20, "{requests} requests");

@@ -96,6 +96,7 @@ impl Lake {
                     std::thread::sleep(poll.min(left));
                 }
                 Ok(lock) => {
+                    self.place.clear_unfinished();
                     self.settle_intents()?;
                     return Ok(lock);
                 }

@@ -65,6 +65,23 @@ impl Place {
         }
     }
 
+    /// Removes what killed writers had not finished: it lies beside what it was to become, with a number at its name,
+    /// and the store does not list it. Only for whoever holds the lock.
+    pub(super) fn clear_unfinished(&self) {
+        let Self::Folder(root) = self else { return };
+        let mut folders = vec![root.join(layout::INTERNAL)];
+        while let Some(folder) = folders.pop() {
+            for found in folder.read_dir().into_iter().flatten().flatten() {
+                if found.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push(found.path());
+                } else if found.file_name().to_str().is_some_and(is_unfinished) {
+                    // One that stays is no harm.
+                    let _ = std::fs::remove_file(found.path());
+                }
+            }
+        }
+    }
+
     /// Takes a lake's folders away again if nothing was ever put into it but a record of nothing. In a bucket only the lease is left of such a
     /// lake, and it stays: another run may be about to take it.
     pub(super) fn discard_if_empty(&self) {
@@ -87,6 +104,12 @@ impl Place {
         let _ = std::fs::remove_dir(&internal);
         let _ = std::fs::remove_dir(root);
     }
+}
+
+/// Whether the store has named a file so while it wrote it.
+fn is_unfinished(name: &str) -> bool {
+    let number = name.rsplit_once('#').map(|(_, number)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Opens a lake's folder; with `create` makes it where there is none, and checks that it can be written.
