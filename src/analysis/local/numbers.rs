@@ -1,7 +1,7 @@
 //! Numbers in place of a column's values, for queries that only tell these apart.
 //!
 //! A grouping that counts the distinct ids of each group keeps them in memory, some fifty bytes a session, and compares
-//! them byte by byte. Of numbers it takes eight bytes, and is several times as fast. A number is a hash of 64 bits whose
+//! them byte by byte. Of numbers it takes eight bytes. A number is a hash of 64 bits whose
 //! seed nobody knows beforehand; two ids of one group with the same number would count as one, which over ten million
 //! sessions happens in less than one of a million runs. Must not know what is counted.
 
