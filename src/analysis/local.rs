@@ -270,7 +270,9 @@ fn joins(planned: &LazyFrame) -> PolarsResult<bool> {
 fn collect_all(reading: &Reading, sqls: &[&str]) -> PolarsResult<Vec<DataFrame>> {
     let plans = sqls.iter().map(|sql| Ok(planned(reading, sql)?.logical_plan));
     let plans = plans.collect::<PolarsResult<Vec<_>>>()?;
-    LazyFrame::collect_all_with_engine(plans, PolarsEngine::Streaming, OptFlags::default())
+    let answers = LazyFrame::collect_all_with_engine(plans, PolarsEngine::Streaming, OptFlags::default())?;
+    answers.iter().try_for_each(|answer| numbers::check(answer, &reading.distinct))?;
+    Ok(answers)
 }
 
 fn planned(reading: &Reading, sql: &str) -> PolarsResult<LazyFrame> {

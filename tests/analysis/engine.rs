@@ -101,6 +101,12 @@ fn what_is_only_told_apart_can_be_counted_and_joined_and_is_never_shown() {
     assert_eq!(engine.query(sql, Reads::default()).unwrap().rows, expected);
     let error = engine.query("SELECT device_id FROM sessions", reads).unwrap_err();
     assert!(chain(&error).contains("the header declares `device_id` as `distinct`"), "{}", chain(&error));
+    let [shown, counted] = engine
+        .queries(&["SELECT device_id FROM sessions", "SELECT COUNT(device_id) AS n FROM sessions"], reads)
+        .try_into()
+        .unwrap();
+    assert!(chain(&shown.unwrap_err()).contains("the header declares `device_id` as `distinct`"));
+    assert_eq!(counted.unwrap().rows, [[Value::Integer(3)]]);
 }
 
 #[test]
