@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 29] = [
+const LIBRARIES: [(&str, &[&str]); 30] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local", "report/parquet"]),
     ("axum", &["sandbox"]),
@@ -18,6 +18,7 @@ const LIBRARIES: [(&str, &[&str]); 29] = [
     ("indicatif", &["cli"]),
     ("ipnet", &["analysis/trusted"]),
     ("kuva", &["report/chart"]),
+    ("libc", &["main"]),
     ("maud", &["report/chart", "report/html", "report/mail"]),
     ("nix", &["cli"]),
     ("object_store", &["lake"]),
