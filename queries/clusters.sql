@@ -2,6 +2,7 @@
 -- question: Which inquiries hang together by devices and addresses that they share?
 -- key: name
 -- without: trusted_networks
+-- distinct: inquiry_id, device_id, ip_address
 -- rate: high_rate = high / assessed of sessions
 -- chart: bar inquiries by name
 -- parameter: min_inquiries = 3 (1..1000000) clusters of fewer inquiries are left out
@@ -12,11 +13,21 @@
 -- note: Hubs are devices and addresses of more than hub_limit inquiries: carriers, offices, VPN exits, test phones. What they have in common says little, so they join nothing; of them devices, addresses and countries are not counted. A ring that is larger than that is among them: look there too.
 -- note: Chains of which each link is shared by two inquiries only are joined with min_shared = 2, at the price of many pairs of no interest.
 
-WITH device_inquiries AS (
-  SELECT device_id, inquiry_id, COUNT(*) AS sessions
+-- Most devices and addresses have one inquiry, and are left out before inquiries are counted: the first and the last
+-- in whatever order differ where there are several.
+WITH several_by_device AS (
+  SELECT device_id
   FROM sessions
   WHERE device_id IS NOT NULL AND inquiry_id IS NOT NULL
-  GROUP BY device_id, inquiry_id
+  GROUP BY device_id
+  HAVING COUNT(*) >= :min_shared AND MIN(inquiry_id) < MAX(inquiry_id)
+),
+device_inquiries AS (
+  SELECT sessions.device_id AS device_id, inquiry_id, COUNT(*) AS sessions
+  FROM sessions
+  JOIN several_by_device ON sessions.device_id = several_by_device.device_id
+  WHERE inquiry_id IS NOT NULL
+  GROUP BY sessions.device_id, inquiry_id
 ),
 shared_devices AS (
   SELECT device_id, COUNT(*) AS inquiries, SUM(sessions) AS sessions
@@ -24,11 +35,19 @@ shared_devices AS (
   GROUP BY device_id
   HAVING COUNT(*) >= :min_shared
 ),
-address_inquiries AS (
-  SELECT ip_address, inquiry_id, COUNT(*) AS sessions
+several_by_address AS (
+  SELECT ip_address
   FROM sessions
   WHERE ip_address IS NOT NULL AND inquiry_id IS NOT NULL
-  GROUP BY ip_address, inquiry_id
+  GROUP BY ip_address
+  HAVING COUNT(*) >= :min_shared AND MIN(inquiry_id) < MAX(inquiry_id)
+),
+address_inquiries AS (
+  SELECT sessions.ip_address AS ip_address, inquiry_id, COUNT(*) AS sessions
+  FROM sessions
+  JOIN several_by_address ON sessions.ip_address = several_by_address.ip_address
+  WHERE inquiry_id IS NOT NULL
+  GROUP BY sessions.ip_address, inquiry_id
 ),
 shared_addresses AS (
   SELECT ip_address, COUNT(*) AS inquiries, SUM(sessions) AS sessions
@@ -64,9 +83,9 @@ found AS (
   FROM visits
   UNION ALL
   SELECT
-    CAST(NULL AS STRING) AS inquiry_id,
+    NULL AS inquiry_id,
     device_id,
-    CAST(NULL AS STRING) AS ip_address,
+    NULL AS ip_address,
     CAST(NULL AS STRING) AS country_code,
     CAST(NULL AS STRING) AS threat_level,
     CAST(NULL AS TIMESTAMP) AS created_at,
@@ -76,8 +95,8 @@ found AS (
   WHERE inquiries > :hub_limit
   UNION ALL
   SELECT
-    CAST(NULL AS STRING) AS inquiry_id,
-    CAST(NULL AS STRING) AS device_id,
+    NULL AS inquiry_id,
+    NULL AS device_id,
     ip_address,
     CAST(NULL AS STRING) AS country_code,
     CAST(NULL AS STRING) AS threat_level,
@@ -90,8 +109,8 @@ found AS (
 SELECT inquiry_id, device_id, ip_address, country_code, threat_level, created_at, inquiries, sessions
 FROM found
 ORDER BY
-  inquiry_id ASC NULLS LAST,
   created_at ASC NULLS LAST,
+  inquiry_id ASC NULLS LAST,
   device_id ASC NULLS LAST,
   ip_address ASC NULLS LAST,
   country_code ASC NULLS LAST,

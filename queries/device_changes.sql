@@ -2,70 +2,50 @@
 -- question: In which inquiries does the device or its system change, other than by a handoff?
 -- key: inquiry_id
 -- split: inquiry_id
--- distinct: device_id, device_type, os_name
+-- distinct: inquiry_id, device_id, device_type, os_name
 -- chart: bar systems by inquiry_id
 -- detail: inquiry_id
 -- note: Sessions with a handoff method are left out, and so are the others on the device that it led to: such a change is meant.
 -- note: Another system says more than another device id, which a person may get by clearing the browser. Type and system are read from the user agent, which the client chooses.
 -- note: What is not known is no change. Counted are the sessions that are not left out, and what is known of them.
 
-WITH by_count AS (
-  SELECT inquiry_id, COUNT(*) AS sessions
+-- The first and the last in whatever order differ where there are several.
+WITH changed AS (
+  SELECT inquiry_id
   FROM sessions
   WHERE inquiry_id IS NOT NULL AND device_handoff_method IS NULL
   GROUP BY inquiry_id
+  HAVING MIN(device_id) < MAX(device_id)
+    OR MIN(device_type) < MAX(device_type)
+    OR MIN(os_name) < MAX(os_name)
 ),
-several AS (
-  SELECT inquiry_id FROM by_count WHERE sessions > 1
-),
-unhanded AS (
+visits AS (
   SELECT
-    sessions.inquiry_id,
-    sessions.device_id,
-    sessions.device_type,
-    sessions.os_name,
-    sessions.created_at
+    sessions.inquiry_id AS inquiry_id,
+    device_id,
+    device_type,
+    os_name,
+    created_at,
+    device_handoff_method
   FROM sessions
-  JOIN several ON sessions.inquiry_id = several.inquiry_id
-  WHERE sessions.device_handoff_method IS NULL
-),
--- The first and the last in the order of letters differ where there are several.
-changed AS (
-  SELECT
-    inquiry_id,
-    MIN(device_id) AS a_device,
-    MAX(device_id) AS z_device,
-    MIN(device_type) AS a_type,
-    MAX(device_type) AS z_type,
-    MIN(os_name) AS a_system,
-    MAX(os_name) AS z_system
-  FROM unhanded
-  GROUP BY inquiry_id
-),
-candidates AS (
-  SELECT inquiry_id
-  FROM changed
-  WHERE a_device < z_device OR a_type < z_type OR a_system < z_system
+  JOIN changed ON sessions.inquiry_id = changed.inquiry_id
 ),
 handed AS (
-  SELECT sessions.inquiry_id, sessions.device_id
-  FROM sessions
-  JOIN candidates ON sessions.inquiry_id = candidates.inquiry_id
-  WHERE sessions.device_handoff_method IS NOT NULL AND sessions.device_id IS NOT NULL
-  GROUP BY sessions.inquiry_id, sessions.device_id
+  SELECT inquiry_id, device_id
+  FROM visits
+  WHERE device_handoff_method IS NOT NULL AND device_id IS NOT NULL
+  GROUP BY inquiry_id, device_id
 ),
 left_over AS (
   SELECT
-    unhanded.inquiry_id,
-    unhanded.device_id,
-    unhanded.device_type,
-    unhanded.os_name,
-    unhanded.created_at
-  FROM unhanded
-  JOIN candidates ON unhanded.inquiry_id = candidates.inquiry_id
-  LEFT JOIN handed
-    ON unhanded.inquiry_id = handed.inquiry_id AND unhanded.device_id = handed.device_id
-  WHERE handed.inquiry_id IS NULL
+    visits.inquiry_id AS inquiry_id,
+    visits.device_id AS device_id,
+    device_type,
+    os_name,
+    created_at
+  FROM visits
+  LEFT JOIN handed ON visits.inquiry_id = handed.inquiry_id AND visits.device_id = handed.device_id
+  WHERE visits.device_handoff_method IS NULL AND handed.inquiry_id IS NULL
 ),
 counted AS (
   SELECT

@@ -2,7 +2,7 @@
 -- question: Whose networks do high-threat sessions come from?
 -- key: ip_isp, network_organization
 -- split: ip_isp
--- distinct: inquiry_id
+-- distinct: ip_isp, network_organization, inquiry_id
 -- rate: high_rate = high / assessed of sessions
 -- rate: datacenter_rate = datacenter / datacenter_known of sessions
 -- chart: bar high_rate by network_organization

@@ -2,7 +2,7 @@
 -- question: Which sessions have a user agent that looks like automation, or a browser that is long out of date?
 -- key: kind, family, system
 -- split: user_agent
--- distinct: inquiry_id
+-- distinct: user_agent, inquiry_id
 -- rate: high_rate = high / assessed of sessions
 -- chart: bar high_rate by family
 -- parameter: min_sessions = 30 (1..1000000) rows with fewer assessed sessions are marked

@@ -54,7 +54,8 @@ pub struct Reads<'a> {
     /// The column of which each row of the answer comes from the sessions of one value: an engine whose memory is small
     /// may take some of the values at a time. The query ends with an ORDER BY over columns of its own.
     pub split: Option<&'a str>,
-    /// The columns whose values are only told apart and never shown: an engine may put numbers in their place.
+    /// The columns whose values are only told apart and, under their own names, shown: an engine may work with numbers
+    /// in their place. The query ends as one that is split does.
     pub distinct: &'a [String],
 }
 

@@ -160,10 +160,9 @@ fn each_library_is_named_in_its_rooms_only() {
 #[test]
 fn every_dependency_belongs_to_a_room_or_to_all() {
     let package = include_str!("../Cargo.toml").parse::<toml::Table>().unwrap();
-    let unix = &package["target"]["cfg(unix)"]["dependencies"];
-    let tables = [&package["dependencies"], unix];
-    let mut dependencies: Vec<String> = tables
-        .iter()
+    let targets = package["target"].as_table().unwrap().values().map(|target| &target["dependencies"]);
+    let mut dependencies: Vec<String> = targets
+        .chain([&package["dependencies"]])
         .flat_map(|table| table.as_table().unwrap().keys())
         .map(|name| name.replace('-', "_"))
         .collect();

@@ -120,7 +120,7 @@ def impossible_travel(rows):
     stops = []
     for row in rows:
         at = place(row["latitude"], row["longitude"])
-        anonymised = row["is_vpn"] or row["is_proxy"] or row["is_tor"]
+        anonymised = row["is_vpn"] or row["is_proxy"] or row["is_tor"] or row["is_datacenter"]
         if at and not anonymised and row["device_handoff_method"] is None:
             stops.append((row["created_at"], row["session_id"], at, row))
     told = {}

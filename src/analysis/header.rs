@@ -16,7 +16,7 @@
 //! -- before: 28d                                         days read before the range: rows without `in_range`
 //! -- without: trusted_networks                           sessions that the query is not to see
 //! -- split: device_id                                    each row comes from the sessions of one value of it
-//! -- distinct: inquiry_id, device_id                     columns whose values are only counted or joined, never shown
+//! -- distinct: inquiry_id, device_id                     columns whose values are told apart, whatever they are
 //! -- groups: few                                         its groupings stay small however many sessions there are
 //! -- then: STEP                                          what is made of the rows; key, rates and chart are over that
 //! ```
@@ -59,7 +59,7 @@ pub struct Header {
     /// The column of which each row of the answer concerns one value's sessions only, so that they can be read some at
     /// a time.
     pub split: Option<String>,
-    /// The columns whose values are only told apart and never shown.
+    /// The columns whose values are only told apart and, under their own names, shown.
     pub distinct: Vec<String>,
     /// Whether its groupings stay small however many sessions there are, so that it can share a reading with others.
     pub few_groups: bool,

@@ -29,6 +29,7 @@ use crate::session::schema;
 mod convert;
 mod frame;
 mod numbers;
+mod order;
 mod part;
 mod shares;
 
@@ -39,7 +40,7 @@ const MAGIC: &[u8; 4] = b"PAR1";
 const DATE: &str = "created_date";
 
 /// How many bytes of day files a query that can be split reads at a time: some five million sessions.
-const SHARE_BYTES: u64 = 576 << 20;
+const SHARE_BYTES: u64 = 1280 << 20;
 
 /// Polars over the day files of a range, and over those before it for queries that look back.
 #[derive(Debug, Clone)]
@@ -129,7 +130,9 @@ impl Engine for LocalEngine {
 
     fn queries(&self, sqls: &[&str], reads: Reads<'_>) -> Vec<Result<Table, EngineError>> {
         let reading = self.reading(reads);
-        let can_share = sqls.len() > 1 && sqls.iter().all(|sql| checked(sql).is_ok());
+        let is_fit =
+            |sql: &&str| checked(sql).is_ok() && (reads.distinct.is_empty() || order::apart(sql).is_some());
+        let can_share = sqls.len() > 1 && sqls.iter().all(is_fit);
         match can_share.then(|| guarded(|| collect_all(&reading, sqls))) {
             Some(Ok(Ok(frames))) => {
                 frames.iter().map(|frame| convert::table(frame, self.most_rows)).collect()
@@ -146,7 +149,10 @@ impl Engine for LocalEngine {
     fn plan(&self, sql: &str, reads: Reads<'_>) -> Result<Plan, EngineError> {
         checked(sql)?;
         let reading = self.reading(reads);
-        let schema = || planned(&reading, sql)?.collect_schema();
+        let schema = || {
+            let schema = planned(&reading, sql)?.collect_schema()?;
+            numbers::restored(schema.as_ref().clone(), &reading.distinct)
+        };
         let planned = guarded(|| Ok((columns_read(&reading, sql)?, schema()?)))?;
         let (columns, schema) = planned.map_err(refused)?;
         Ok(Plan { columns, result: convert::columns(&schema)? })
@@ -158,14 +164,19 @@ impl LocalEngine {
         checked(sql)?;
         reads.split.map_or(Ok(()), shares::check)?;
         let reading = self.reading(reads);
-        let shares = reads.split.map(|column| shares::cut(&reading, column, self.share_bytes));
-        let shares = shares.unwrap_or_default();
-        let Some(order) = shares::order(sql).filter(|_| shares.len() > 1) else {
+        let Some((select, order)) = order::apart(sql) else {
+            // Neither answers of shares nor numbers in place of ids could be put in order.
+            let reading = Reading { distinct: Vec::new(), ..reading };
             return reading.answered(sql, || run(&reading, sql));
         };
+        let shares = match reads.split {
+            Some(column) if !reading.files.is_empty() => shares::cut(&reading, column, self.share_bytes),
+            _ => vec![reading.clone()],
+        };
         let answer = || {
-            let answers = shares.iter().map(|share| collect(share, sql));
-            shares::together(answers.collect::<PolarsResult<_>>()?, order)
+            let answers = shares.iter().map(|share| collect(share, select));
+            let answer = shares::together(answers.collect::<PolarsResult<_>>()?)?;
+            finished(&reading, answer, order)
         };
         reading.answered(sql, || guarded(answer)?.map_err(refused))
     }
@@ -243,13 +254,12 @@ fn guarded<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, EngineError> {
 
 fn collect(reading: &Reading, sql: &str) -> PolarsResult<DataFrame> {
     let planned = planned(reading, sql)?;
-    // A join waits for one side: what both sides read would pile up for the other, so that each reads by itself.
-    let shares = !joins(&planned)?;
+    // A join waits for one side: what both sides read would pile up for the other, so that each reads by itself, but
+    // for numbers, which are small.
+    let shares = !reading.distinct.is_empty() || !joins(&planned)?;
     let planned = planned.with_comm_subplan_elim(shares);
     // One SELECT has one result; only sinks have several.
-    let answer = planned.collect_with_engine(PolarsEngine::Streaming)?.unwrap_single();
-    numbers::check(&answer, &reading.distinct)?;
-    Ok(answer)
+    Ok(planned.collect_with_engine(PolarsEngine::Streaming)?.unwrap_single())
 }
 
 /// Whether anything is joined.
@@ -268,11 +278,18 @@ fn joins(planned: &LazyFrame) -> PolarsResult<bool> {
 
 /// The answers of several queries, for which each column of the sessions is read once.
 fn collect_all(reading: &Reading, sqls: &[&str]) -> PolarsResult<Vec<DataFrame>> {
-    let plans = sqls.iter().map(|sql| Ok(planned(reading, sql)?.logical_plan));
+    let apart = sqls.iter().map(|sql| order::apart(sql).unwrap_or((sql, "")));
+    let (selects, orders): (Vec<_>, Vec<_>) = apart.unzip();
+    let plans = selects.iter().map(|select| Ok(planned(reading, select)?.logical_plan));
     let plans = plans.collect::<PolarsResult<Vec<_>>>()?;
     let answers = LazyFrame::collect_all_with_engine(plans, PolarsEngine::Streaming, OptFlags::default())?;
-    answers.iter().try_for_each(|answer| numbers::check(answer, &reading.distinct))?;
-    Ok(answers)
+    answers.into_iter().zip(orders).map(|(answer, order)| finished(reading, answer, order)).collect()
+}
+
+/// An answer with its texts, in its order.
+fn finished(reading: &Reading, answer: DataFrame, order: &str) -> PolarsResult<DataFrame> {
+    let answer = numbers::restore(answer, &reading.distinct, || sessions(reading))?;
+    order::ordered(answer, order)
 }
 
 fn planned(reading: &Reading, sql: &str) -> PolarsResult<LazyFrame> {
@@ -280,7 +297,7 @@ fn planned(reading: &Reading, sql: &str) -> PolarsResult<LazyFrame> {
     let filters = [reading.values.as_ref().map(Values::filter), reading.part.as_ref().map(part::filter)];
     let sessions = filters.into_iter().flatten().fold(sessions(reading)?, LazyFrame::filter);
     let sessions =
-        sessions.with_columns(reading.distinct.iter().map(|column| numbers::of(column)).collect::<Vec<_>>());
+        sessions.with_columns(reading.distinct.iter().map(|it| numbers::instead_of(it)).collect::<Vec<_>>());
     context.register("sessions", sessions);
     context.execute(sql)
 }

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::report::ReportOptions;
-use crate::analysis::threshold::Verdict;
 use crate::report::csv::Csv;
 use crate::report::html::Html;
 use crate::report::json::Json;
@@ -133,7 +132,12 @@ pub(super) fn prepare(options: &ReportOptions) -> Result<(), OutputError> {
     })
 }
 
-/// Writes the page to `out`, or to files whose paths go to `out`.
+/// Whether each report goes to a file of its own, so that none has to wait for the others.
+pub(super) fn is_apart(options: &ReportOptions) -> bool {
+    matches!(place(options, &*renderer(options.format, Terminal::default())), Place::Folder(_))
+}
+
+/// Writes the page to `out`, or to a file, or to one for each of its reports, whose paths go to `out`.
 ///
 /// # Errors
 /// [`OutputError::File`] or [`OutputError::Output`]. That nobody reads `out` any more is none.
@@ -151,9 +155,7 @@ pub(super) fn write(
         }
         Place::File(path) => file(path, &*of_file, page, out),
         Place::Folder(folder) => page.answers.iter().try_for_each(|answer| {
-            let is_on = |verdict: &&Verdict| verdict.threshold.condition.report == answer.query.name;
-            let verdicts: Vec<Verdict> = page.verdicts.iter().filter(is_on).cloned().collect();
-            let one = Page { answers: std::slice::from_ref(answer), verdicts: &verdicts, ..*page };
+            let one = Page { answers: std::slice::from_ref(answer), ..*page };
             let path = folder.join(format!("{}.{}", answer.query.name, of_file.extension()));
             file(&path, &*of_file, &one, out)
         }),

@@ -268,34 +268,46 @@ pub fn render(
         options.queries.iter().partition(|query| query.header.few_groups);
     let together = (!together.is_empty()).then_some(together);
     let turns = together.into_iter().chain(alone.into_iter().map(|query| vec![query]));
+    let apart = output::is_apart(options);
+    let place = |answer: &Answer| options.queries.iter().position(|query| query.name == answer.query.name);
+    let page = |answers: &[Answer], verdicts: &[Verdict], out: &mut dyn Write| {
+        let (sources, trust) = (&options.sources, &options.trust);
+        let page =
+            Page { generated_at: options.generated_at, scope, earlier, answers, verdicts, sources, trust };
+        output::write(options, &page, out)
+    };
+    let (mut answers, mut verdicts, mut written) = (Vec::new(), Vec::new(), BTreeMap::new());
     let mut asked = 0;
-    let ask = |queries: Vec<&Query>| -> Result<Vec<Answer>, AnalysisError> {
+    let mut answer = |queries: Vec<&Query>| -> Result<(), ReportError> {
         let names = queries.iter().map(|query| query.name.as_str()).collect::<Vec<_>>().join(", ");
         watch.begins(asked + 1, &names);
         asked += queries.len();
         let began = Instant::now();
-        let answers = ask(options, &queries, scope, earlier)?;
+        let found = ask(options, &queries, scope, earlier)?;
         let seconds = began.elapsed().as_secs_f64();
-        for answer in &answers {
+        for answer in found {
             let rows = answer.table.all_rows();
             tracing::debug!(report = %answer.query.name, together = queries.len(), rows, seconds, "computed");
+            let judged = thresholds::verdicts(&options.thresholds, std::slice::from_ref(&answer));
+            if apart {
+                // Its rows need not wait for those of the others.
+                let path: &mut Vec<u8> = written.entry(place(&answer)).or_default();
+                page(std::slice::from_ref(&answer), &judged, path)?;
+            } else {
+                answers.push(answer);
+            }
+            verdicts.extend(judged);
         }
-        Ok(answers)
+        Ok(())
     };
-    let answers = turns.map(ask).collect::<Result<Vec<_>, _>>();
+    let done = turns.into_iter().try_for_each(&mut answer);
     watch.ends();
-    let mut answers: Vec<Answer> = answers?.into_iter().flatten().collect();
-    answers.sort_by_key(|answer| options.queries.iter().position(|query| query.name == answer.query.name));
-    let verdicts = thresholds::verdicts(&options.thresholds, &answers);
-    let page = Page {
-        generated_at: options.generated_at,
-        scope,
-        earlier,
-        answers: &answers,
-        verdicts: &verdicts,
-        sources: &options.sources,
-        trust: &options.trust,
-    };
-    output::write(options, &page, out)?;
+    written.values().try_for_each(|path| output::sent(out.write_all(path)))?;
+    done?;
+    answers.sort_by_key(place);
+    verdicts.sort_by_key(|verdict| options.thresholds.iter().position(|it| *it == verdict.threshold));
+    if !apart {
+        page(&answers, &verdicts, out)?;
+    }
     Ok(verdicts)
 }

@@ -82,31 +82,42 @@ fn a_query_at_fault_spoils_none_that_shares_its_reading() {
 }
 
 #[test]
-fn what_is_only_told_apart_can_be_counted_and_joined_and_is_never_shown() {
+fn what_is_only_told_apart_is_counted_joined_ordered_and_shown_as_if_there_were_no_numbers() {
     let of = |device: Option<&str>, inquiry: &str| json!({"device_id": device, "inquiry_id": inquiry});
     let rows = [of(Some("a"), "x"), of(Some("a"), "y"), of(Some("b"), "x"), of(None, "x"), of(None, "z")];
     let lake = SmallLake::new(rows);
     let engine = LocalEngine::new(&lake.scope());
     let distinct = ["device_id".to_owned()];
     let reads = Reads { distinct: &distinct, ..Reads::default() };
-    let sql = "WITH shared AS (SELECT device_id FROM sessions GROUP BY device_id HAVING COUNT(*) > 1) \
-               SELECT sessions.inquiry_id, COUNT(*) AS n, COUNT(DISTINCT sessions.device_id) AS devices, \
-               COUNT(shared.device_id) AS of_shared FROM sessions \
-               LEFT JOIN shared ON sessions.device_id = shared.device_id \
-               GROUP BY sessions.inquiry_id ORDER BY inquiry_id";
+    let joined = "WITH shared AS (SELECT device_id FROM sessions GROUP BY device_id HAVING COUNT(*) > 1) \
+                  SELECT sessions.inquiry_id, COUNT(*) AS n, COUNT(DISTINCT sessions.device_id) AS devices, \
+                  COUNT(shared.device_id) AS of_shared FROM sessions \
+                  LEFT JOIN shared ON sessions.device_id = shared.device_id \
+                  GROUP BY sessions.inquiry_id\nORDER BY inquiry_id";
     let row =
         |inquiry: &str, counts: [i64; 3]| [vec![text(inquiry)], counts.map(Value::Integer).to_vec()].concat();
-    let expected = [row("x", [3, 2, 1]), row("y", [1, 1, 1]), row("z", [1, 0, 0])];
-    assert_eq!(engine.query(sql, reads).unwrap().rows, expected);
-    assert_eq!(engine.query(sql, Reads::default()).unwrap().rows, expected);
-    let error = engine.query("SELECT device_id FROM sessions", reads).unwrap_err();
-    assert!(chain(&error).contains("the header declares `device_id` as `distinct`"), "{}", chain(&error));
-    let [shown, counted] = engine
-        .queries(&["SELECT device_id FROM sessions", "SELECT COUNT(device_id) AS n FROM sessions"], reads)
-        .try_into()
-        .unwrap();
-    assert!(chain(&shown.unwrap_err()).contains("the header declares `device_id` as `distinct`"));
-    assert_eq!(counted.unwrap().rows, [[Value::Integer(3)]]);
+    let of_inquiries = [row("x", [3, 2, 1]), row("y", [1, 1, 1]), row("z", [1, 0, 0])];
+    let shown = "SELECT device_id, COUNT(*) AS n FROM sessions GROUP BY device_id\nORDER BY device_id DESC NULLS FIRST";
+    let row = |device: Value, n: i64| vec![device, Value::Integer(n)];
+    let of_devices = [row(Value::Null, 2), row(text("b"), 1), row(text("a"), 2)];
+    for (sql, expected) in [(joined, &of_inquiries), (shown, &of_devices)] {
+        for reads in [reads, Reads::default()] {
+            assert_eq!(engine.query(sql, reads).unwrap().rows, expected);
+        }
+        // Numbers could not be put in order by an ORDER BY that nobody finds.
+        assert_eq!(engine.query(&sql.replace('\n', " "), reads).unwrap().rows, expected);
+        assert_eq!(engine.plan(sql, reads).unwrap(), engine.plan(sql, Reads::default()).unwrap());
+    }
+    for (answer, expected) in
+        engine.queries(&[joined, shown], reads).into_iter().zip([of_inquiries, of_devices])
+    {
+        assert_eq!(answer.unwrap().rows, expected);
+    }
+    let renamed = "SELECT device_id AS id FROM sessions\nORDER BY id";
+    for error in [engine.query(renamed, reads).unwrap_err(), engine.plan(renamed, reads).unwrap_err()] {
+        let words = "`id` shows what the header declares as `distinct` under another name";
+        assert!(chain(&error).contains(words), "{}", chain(&error));
+    }
 }
 
 #[test]

@@ -5,18 +5,14 @@
 //! query has several groupings at work at once: what bounds memory is the rows read at a time. Must not know what the
 //! queries ask.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::path::PathBuf;
 
 use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataType, Expr, Field, IntoColumn, IntoLazy, NewChunkedArray,
-    PolarsResult, col,
+    BooleanChunked, Column, DataFrame, DataType, Expr, Field, IntoColumn, NewChunkedArray, PolarsResult, col,
 };
-use polars::sql::SQLContext;
 
-use super::{DATE, Reading, declared};
+use super::{DATE, Reading, declared, numbers};
 use crate::analysis::EngineError;
 
 /// The values of one share.
@@ -43,11 +39,9 @@ impl Values {
     }
 }
 
-/// The same value, the same share, in every process.
+/// The same value, the same share.
 fn share_of(value: Option<&str>, shares: u64) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish() % shares
+    value.map_or(0, numbers::of) % shares
 }
 
 /// Refuses a column by whose values sessions cannot be told apart.
@@ -87,21 +81,14 @@ fn together_up_to(sizes: &[u64], sum: u64) -> Vec<Range<usize>> {
     ranges
 }
 
-/// What a query's last ORDER BY says, if it begins a line, as that of the outermost SELECT does.
-pub(super) fn order(sql: &str) -> Option<&str> {
-    Some(&sql[sql.rfind("\nORDER BY")?..])
-}
-
-/// The answers of all shares as one, in the query's order.
-pub(super) fn together(answers: Vec<DataFrame>, order: &str) -> PolarsResult<DataFrame> {
+/// The answers of all shares as one, in no order.
+pub(super) fn together(answers: Vec<DataFrame>) -> PolarsResult<DataFrame> {
     let mut answers = answers.into_iter();
     let mut all = answers.next().unwrap_or_default();
     for answer in answers {
         all.vstack_mut_owned(answer)?;
     }
-    let mut context = SQLContext::new();
-    context.register("answers", all.lazy());
-    context.execute(&format!("SELECT * FROM answers{order}"))?.collect()
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -121,12 +108,5 @@ mod tests {
         let of = |shares| (0..1000).map(move |number| share_of(Some(&format!("dev_{number}")), shares));
         assert!((0..3).all(|share| of(3).filter(|of| *of == share).count() > 250));
         assert!(share_of(None, 3) < 3);
-    }
-
-    #[test]
-    fn only_the_order_of_the_outermost_select_counts() {
-        let sql = "WITH a AS (\n  SELECT x\n  ORDER BY x\n)\nSELECT *\nFROM a\nORDER BY y DESC, x";
-        assert_eq!(order(sql), Some("\nORDER BY y DESC, x"));
-        assert_eq!(order("SELECT x FROM sessions ORDER BY x"), None);
     }
 }

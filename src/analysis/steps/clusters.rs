@@ -77,8 +77,11 @@ const GIVEN: [(&str, Type); 11] = [
     ("high", Type::Integer),
 ];
 
-/// A device or an address: which column it stands in, and what stands there.
-type Entity<'a> = (usize, &'a str);
+/// The texts of a column, and which of them each row has.
+struct Names<'a> {
+    texts: Vec<&'a str>,
+    of_rows: Vec<Option<u32>>,
+}
 
 /// One cluster, or one hub, of which only the first counts are known.
 struct Group<'a> {
@@ -91,29 +94,49 @@ struct Group<'a> {
 
 /// What the sessions of a cluster have.
 struct Inside<'a> {
-    devices: HashSet<&'a str>,
-    addresses: HashSet<&'a str>,
+    devices: Vec<u32>,
+    addresses: Vec<u32>,
     countries: HashSet<&'a str>,
     seen: (Timestamp, Timestamp),
     assessed: i64,
     high: i64,
 }
 
+impl<'a> Names<'a> {
+    fn of(call: &'a Call<'_>, column: usize) -> Self {
+        let mut places = HashMap::new();
+        let mut texts = Vec::new();
+        let of_row = |row| {
+            let text = call.text(row, column)?;
+            Some(*places.entry(text).or_insert_with(|| {
+                texts.push(text);
+                texts.len() as u32 - 1
+            }))
+        };
+        let of_rows = call.rows().map(of_row).collect();
+        Self { texts, of_rows }
+    }
+}
+
 fn run(call: &Call<'_>) -> Result<Outcome, StepError> {
-    let hubs = call.rows().filter_map(|row| hub(call, row).transpose()).collect::<Result<Vec<_>, _>>()?;
-    let mut inquiries: HashMap<&str, usize> = HashMap::new();
-    for row in call.rows() {
-        if let Some(inquiry) = call.text(row, INQUIRY_ID) {
-            let next = inquiries.len();
-            inquiries.entry(inquiry).or_insert(next);
+    let inquiries = Names::of(call, INQUIRY_ID);
+    let entities = [(DEVICE_ID, "device hub"), (IP_ADDRESS, "address hub")];
+    let entities = entities.map(|(column, kind)| (Names::of(call, column), kind));
+    let mut components = Components::new(inquiries.texts.len());
+    let mut hubs = Vec::new();
+    for (entity, kind) in &entities {
+        let of_entity = hubs_of(call, &inquiries, entity)?;
+        for sharing in shared(call, &inquiries, entity, &of_entity) {
+            sharing.windows(2).for_each(|pair| components.join(pair[0] as usize, pair[1] as usize));
         }
+        hubs.extend(of_entity.into_iter().map(|(name, (inquiries, sessions))| {
+            let name = entity.texts[name as usize];
+            Group { kind, name, inquiries, sessions, inside: None }
+        }));
     }
-    let mut components = Components::new(inquiries.len());
-    for sharing in shared(call, &inquiries, &hubs) {
-        sharing.windows(2).for_each(|pair| components.join(pair[0], pair[1]));
-    }
-    let mut groups = clusters(call, &inquiries, &mut components)?;
-    groups.extend(hubs.into_iter().map(|(_, group)| group));
+    let mut groups =
+        clusters(call, &inquiries, entities.each_ref().map(|(names, _)| names), &mut components)?;
+    groups.extend(hubs);
     groups.sort_by_key(|group| {
         (group.inside.is_none(), Reverse(group.inquiries), Reverse(group.sessions), group.kind, group.name)
     });
@@ -122,55 +145,59 @@ fn run(call: &Call<'_>) -> Result<Outcome, StepError> {
     Ok(table.into())
 }
 
-/// A row without an inquiry that says how many inquiries a device or an address has: a hub, if they are too many.
-fn hub<'a>(call: &'a Call<'_>, row: usize) -> Result<Option<(Entity<'a>, Group<'a>)>, StepError> {
-    let named = [(DEVICE_ID, "device hub"), (IP_ADDRESS, "address hub")];
-    let mut named =
-        named.into_iter().filter_map(|(column, kind)| Some((column, kind, call.text(row, column)?)));
-    let Some((column, kind, name)) = named.next().filter(|_| call.text(row, INQUIRY_ID).is_none()) else {
-        return Ok(None);
-    };
-    let Some(inquiries) = call.integer(row, INQUIRIES) else { return Ok(None) };
-    let sessions = call.count(row, SESSIONS)?;
-    let group = Group { kind, name, inquiries, sessions, inside: None };
-    Ok((inquiries > call.setting(HUB_LIMIT)).then_some(((column, name), group)))
-}
-
-/// The inquiries of each device and each address that joins its inquiries.
-fn shared(
+/// The devices or addresses that are hubs, with how many inquiries and sessions each has: a row without an inquiry that
+/// says so of one that has too many.
+fn hubs_of(
     call: &Call<'_>,
-    inquiries: &HashMap<&str, usize>,
-    hubs: &[(Entity<'_>, Group<'_>)],
-) -> Vec<Vec<usize>> {
-    let hubs: HashSet<Entity<'_>> = hubs.iter().map(|(entity, _)| *entity).collect();
-    let mut sharing: HashMap<Entity<'_>, Vec<usize>> = HashMap::new();
-    for row in call.rows() {
-        let Some(inquiry) = call.text(row, INQUIRY_ID).and_then(|inquiry| inquiries.get(inquiry)) else {
-            continue;
-        };
-        for column in [DEVICE_ID, IP_ADDRESS] {
-            if let Some(name) = call.text(row, column).filter(|name| !hubs.contains(&(column, *name))) {
-                sharing.entry((column, name)).or_default().push(*inquiry);
+    inquiries: &Names<'_>,
+    entity: &Names<'_>,
+) -> Result<HashMap<u32, (i64, i64)>, StepError> {
+    let mut hubs = HashMap::new();
+    for row in call.rows().filter(|row| inquiries.of_rows[*row].is_none()) {
+        let found = entity.of_rows[row].zip(call.integer(row, INQUIRIES));
+        if let Some((name, inquiries)) = found {
+            let sessions = call.count(row, SESSIONS)?;
+            if inquiries > call.setting(HUB_LIMIT) {
+                hubs.insert(name, (inquiries, sessions));
             }
         }
     }
+    Ok(hubs)
+}
+
+/// The inquiries of each device or each address that joins its inquiries.
+fn shared(
+    call: &Call<'_>,
+    inquiries: &Names<'_>,
+    entity: &Names<'_>,
+    hubs: &HashMap<u32, (i64, i64)>,
+) -> Vec<Vec<u32>> {
+    let mut sharing = vec![Vec::new(); entity.texts.len()];
+    for (inquiry, name) in inquiries.of_rows.iter().zip(&entity.of_rows) {
+        if let Some((inquiry, name)) = inquiry.zip(*name).filter(|(_, name)| !hubs.contains_key(name)) {
+            sharing[name as usize].push(inquiry);
+        }
+    }
     let (least, most) = (call.setting(MIN_SHARED), call.setting(HUB_LIMIT));
-    let distinct = sharing.into_values().map(|mut inquiries| {
-        inquiries.sort_unstable();
-        inquiries.dedup();
-        inquiries
-    });
-    distinct.filter(|inquiries| (least..=most).contains(&(inquiries.len() as i64))).collect()
+    sharing.iter_mut().for_each(sort_apart);
+    sharing.retain(|inquiries| (least..=most).contains(&(inquiries.len() as i64)));
+    sharing
+}
+
+fn sort_apart(names: &mut Vec<u32>) {
+    names.sort_unstable();
+    names.dedup();
 }
 
 /// The components of enough inquiries, with what their sessions have.
 fn clusters<'a>(
     call: &'a Call<'_>,
-    inquiries: &HashMap<&'a str, usize>,
+    inquiries: &Names<'a>,
+    [devices, addresses]: [&Names<'a>; 2],
     components: &mut Components,
 ) -> Result<Vec<Group<'a>>, StepError> {
     let mut groups: HashMap<usize, Group<'a>> = HashMap::new();
-    for (&name, &inquiry) in inquiries {
+    for (inquiry, &name) in inquiries.texts.iter().enumerate() {
         let group = groups.entry(components.of(inquiry)).or_insert(Group {
             kind: "cluster",
             name,
@@ -183,14 +210,12 @@ fn clusters<'a>(
     }
     groups.retain(|_, group| group.inquiries >= call.setting(MIN_INQUIRIES));
     for row in call.rows() {
-        let inquiry = call.text(row, INQUIRY_ID).and_then(|inquiry| inquiries.get(inquiry));
-        let Some(group) = inquiry.and_then(|inquiry| groups.get_mut(&components.of(*inquiry))) else {
-            continue;
-        };
+        let root = inquiries.of_rows[row].map(|inquiry| components.of(inquiry as usize));
+        let Some(group) = root.and_then(|root| groups.get_mut(&root)) else { continue };
         let at = call.moment(row, CREATED_AT)?;
         let inside = group.inside.get_or_insert_with(|| Inside {
-            devices: HashSet::new(),
-            addresses: HashSet::new(),
+            devices: Vec::new(),
+            addresses: Vec::new(),
             countries: HashSet::new(),
             seen: (at, at),
             assessed: 0,
@@ -201,11 +226,16 @@ fn clusters<'a>(
         inside.assessed += i64::from(level.is_some());
         inside.high += i64::from(level == Some("high"));
         inside.seen = (inside.seen.0.min(at), inside.seen.1.max(at));
-        inside.devices.extend(call.text(row, DEVICE_ID));
-        inside.addresses.extend(call.text(row, IP_ADDRESS));
+        inside.devices.extend(devices.of_rows[row]);
+        inside.addresses.extend(addresses.of_rows[row]);
         inside.countries.extend(call.text(row, COUNTRY_CODE));
     }
-    Ok(groups.into_values().collect())
+    let mut groups: Vec<Group<'a>> = groups.into_values().collect();
+    for inside in groups.iter_mut().filter_map(|group| group.inside.as_mut()) {
+        sort_apart(&mut inside.devices);
+        sort_apart(&mut inside.addresses);
+    }
+    Ok(groups)
 }
 
 fn row_of(group: &Group<'_>) -> Vec<Value> {
@@ -329,7 +359,7 @@ mod tests {
             }
             let least = random.usize(2..4);
             // Links of enough inquiries; then from each inquiry to all that can be reached.
-            let mut links: HashMap<Entity<'_>, HashSet<&str>> = HashMap::new();
+            let mut links: HashMap<(usize, &str), HashSet<&str>> = HashMap::new();
             let text = |value: &Value| if let Value::Text(text) = value { Some(text.clone()) } else { None };
             let named: Vec<[Option<String>; 3]> =
                 rows.iter().map(|row| [0, 1, 2].map(|column| text(&row[column]))).collect();

@@ -14,8 +14,8 @@ pub(super) const STEP: Step = Step {
     name: "impossible_travel",
     does: "The hops between successive sessions of one entity that are too far apart for the time between them.",
     columns: &[
-        ("kind", Type::Text),
-        ("id", Type::Text),
+        ("device_id", Type::Text),
+        ("inquiry_id", Type::Text),
         ("session_id", Type::Text),
         ("created_at", Type::Timestamp),
         ("country_code", Type::Text),
@@ -39,8 +39,8 @@ pub(super) const STEP: Step = Step {
     run,
 };
 
-const KIND: usize = 0;
-const ID: usize = 1;
+const DEVICE_ID: usize = 0;
+const INQUIRY_ID: usize = 1;
 const SESSION_ID: usize = 2;
 const CREATED_AT: usize = 3;
 const COUNTRY_CODE: usize = 4;
@@ -128,8 +128,9 @@ fn stop<'a>(call: &'a Call<'_>, row: usize) -> Result<Option<Stop<'a>>, StepErro
     let text = |column: usize| call.text(row, column);
     let degrees = |column: usize| call.number(row, column);
     let place = degrees(LATITUDE).zip(degrees(LONGITUDE)).and_then(|(north, east)| place(north, east));
-    let (Some(kind), Some(id), Some(session), Some(place)) = (text(KIND), text(ID), text(SESSION_ID), place)
-    else {
+    let device = text(DEVICE_ID).map(|id| ("device", id));
+    let entity = device.or_else(|| text(INQUIRY_ID).map(|id| ("inquiry", id)));
+    let (Some((kind, id)), Some(session), Some(place)) = (entity, text(SESSION_ID), place) else {
         return Ok(None);
     };
     Ok(Some(Stop { kind, id, at, session, country: text(COUNTRY_CODE), place }))
@@ -156,15 +157,9 @@ mod tests {
     /// A session on the equator.
     fn session(kind: &str, id: &str, session: &str, at: &str, longitude: f64) -> Vec<Value> {
         let at = moment(&format!("2026-11-20T{at}Z"));
-        vec![
-            text(kind),
-            text(id),
-            text(session),
-            at,
-            text("DE"),
-            Value::Number(0.0),
-            Value::Number(longitude),
-        ]
+        let [device, inquiry] =
+            ["device", "inquiry"].map(|of| if of == kind { text(id) } else { Value::Null });
+        vec![device, inquiry, text(session), at, text("DE"), Value::Number(0.0), Value::Number(longitude)]
     }
 
     /// The sessions of each hop.
@@ -226,7 +221,7 @@ mod tests {
         assert_eq!(hops(rows.clone(), &[]).len(), 0);
         rows[1][6] = Value::Number(90.0);
         assert_eq!(hops(rows.clone(), &[]).len(), 2);
-        for column in [KIND, ID, SESSION_ID] {
+        for column in [DEVICE_ID, SESSION_ID] {
             let mut without = rows.clone();
             without[1][column] = Value::Null;
             assert_eq!(hops(without, &[]).len(), 0, "{column}");
