@@ -7,8 +7,8 @@ Needs python3 with the packages of `requirements.txt`. From the project's root, 
 The lake is made first where it is not there, and kept. In each run every report goes through each program in turn, in a
 process of its own, and then all of them through each program in one process. Prints a line each, and then a table: median
 seconds, peak memory, and the median of the runs' ratios. Seconds are the whole process for session-risk, which also
-computes the rates and writes the JSON; for the peers they are without Python's start, from naming the files to the last
-row in memory. A peer may refuse the SQL. Of a report with a named step (`-- then:`) the peers run the SQL only, and the table marks it.
+computes the rates; for the peers they are without Python's start. Each writes its answers as Parquet files. A peer may
+refuse the SQL. Of a report with a named step (`-- then:`) the peers run the SQL only, and the table marks it.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def said(command):
 
 def reports_of(program, flags, names):
     """What each report runs and reads: its name, SQL and files, and whether a step follows the SQL."""
-    explained = json.loads(said([program, "report", *names, *flags, "--explain"]))
+    explained = json.loads(said([program, "report", *names, *flags, "--explain", "--format", "json"]))
     files, before, since = explained["files"]["paths"], explained["files_before"]["paths"], explained["range"]["since"]
     print(f"{explained['files']['count']} day files, {explained['files']['bytes'] / 1e6:.0f} MB")
     reports = []
@@ -60,14 +60,14 @@ def own_versions(program):
 def ours(program, flags, names):
     """Seconds and MB of a process that gives these reports."""
     with tempfile.TemporaryDirectory() as folder:
-        seconds, _, memory, _ = measured([program, "report", *names, *flags, "--output", folder])
+        seconds, _, memory, _ = measured([program, "report", *names, *flags, "--format", "parquet", "--output", folder])
     return {"seconds": seconds, "memory": memory}
 
 
 def theirs(peer, reports):
     """The same for a peer, and its version."""
-    with tempfile.TemporaryFile() as job:
-        job.write(json.dumps({"threads": THREADS, "queries": reports}).encode())
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as job:
+        job.write(json.dumps({"threads": THREADS, "folder": folder, "queries": reports}).encode())
         job.seek(0)
         _, _, memory, output = measured([sys.executable, str(PEERS / PEER_SCRIPTS[peer])], stdin=job)
     told = json.loads(output.splitlines()[-1])
@@ -115,7 +115,7 @@ def main():
     lake = lake_of(options.program, options.lake, options.sessions, options.days)
     # As many cores for each, on whichever machine.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
-    flags = ["--lake", str(lake), "--last", f"{options.days}d", "--until", str(END), "--format", "json"]
+    flags = ["--lake", str(lake), "--last", f"{options.days}d", "--until", str(END)]
     reports = reports_of(options.program, flags, options.reports)
     parts = [(report["name"] + (" (SQL only)" if report["stepped"] else ""), [report]) for report in reports]
     runs, versions = {}, own_versions(options.program)
@@ -135,7 +135,8 @@ def main():
         "title": "Reports",
         "says": f"Each report over {options.sessions:,} sessions of {options.days} days, and all of them in one process: "
         f"medians of {options.runs} runs, and of the runs' ratios of our time to a peer's. Ours is the whole process "
-        "with rates and JSON, the peers' without Python's start; of a report with a step they run the SQL only.",
+        "with rates, the peers' without Python's start; of a report with a step they run the SQL only. Each writes its "
+        "answers as Parquet.",
         "versions": [*sorted(versions), figures.machine(THREADS)],
         "head": ["report", "time", "memory", *(word for peer in options.peers for word in (peer, "memory", "ratio"))],
         "rows": [cells(line, options.peers) for line in rows],

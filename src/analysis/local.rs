@@ -153,8 +153,9 @@ impl Engine for LocalEngine {
             let schema = planned(&reading, sql)?.collect_schema()?;
             numbers::restored(schema.as_ref().clone(), &reading.distinct)
         };
+        numbers::check(reads.distinct)?;
         let planned = guarded(|| Ok((columns_read(&reading, sql)?, schema()?)))?;
-        let (columns, schema) = planned.map_err(refused)?;
+        let (columns, schema) = planned.map_err(|error| reading.refused(sql, error))?;
         Ok(Plan { columns, result: convert::columns(&schema)? })
     }
 }
@@ -163,6 +164,7 @@ impl LocalEngine {
     fn collect(&self, sql: &str, reads: Reads<'_>) -> Result<DataFrame, EngineError> {
         checked(sql)?;
         reads.split.map_or(Ok(()), shares::check)?;
+        numbers::check(reads.distinct)?;
         let reading = self.reading(reads);
         let Some((select, order)) = order::apart(sql) else {
             // Neither answers of shares nor numbers in place of ids could be put in order.
@@ -178,7 +180,7 @@ impl LocalEngine {
             let answer = shares::together(answers.collect::<PolarsResult<_>>()?)?;
             finished(&reading, answer, order)
         };
-        reading.answered(sql, || guarded(answer)?.map_err(refused))
+        reading.answered(sql, || guarded(answer)?.map_err(|error| reading.refused(sql, error)))
     }
 }
 
@@ -197,6 +199,19 @@ impl Reading {
             Err(error) => Err(self.blame(sql, error)),
             done => done,
         }
+    }
+
+    /// What polars says; or, if it says so because of the numbers, that the query must not look at what they stand for.
+    fn refused(&self, sql: &str, error: PolarsError) -> EngineError {
+        let plans = |reading: &Self| planned(reading, sql).and_then(|mut plan| plan.collect_schema()).is_ok();
+        if !plans(self) && plans(&Self { distinct: Vec::new(), ..self.clone() }) {
+            let distinct = self.distinct.join(", ");
+            let words = format!(
+                "the header declares {distinct} as `distinct`, and the query looks at what one is: {error}"
+            );
+            return EngineError::Refused { source: words.into() };
+        }
+        refused(error)
     }
 
     /// Polars does not always say which file it tripped on: the first that cannot be read by itself, in the columns

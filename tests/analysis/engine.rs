@@ -113,6 +113,27 @@ fn what_is_only_told_apart_is_counted_joined_ordered_and_shown_as_if_there_were_
     {
         assert_eq!(answer.unwrap().rows, expected);
     }
+    let told = |column: &str, sql: &str| {
+        let distinct = [column.to_owned()];
+        let reads = Reads { distinct: &distinct, ..Reads::default() };
+        [engine.query(sql, reads).unwrap_err(), engine.plan(sql, reads).unwrap_err()]
+            .map(|error| chain(&error))
+    };
+    for words in told("device_id", "SELECT COUNT(*) AS n FROM sessions WHERE device_id LIKE 'a%'\nORDER BY n")
+    {
+        assert!(
+            words.contains("declares device_id as `distinct`, and the query looks at what one is"),
+            "{words}"
+        );
+    }
+    for column in ["is_vpn", "devices"] {
+        for words in told(column, "SELECT COUNT(*) AS n FROM sessions\nORDER BY n") {
+            assert!(
+                words.contains(&format!("`{column}` as `distinct`, and it is no column of text")),
+                "{words}"
+            );
+        }
+    }
     let renamed = "SELECT device_id AS id FROM sessions\nORDER BY id";
     for error in [engine.query(renamed, reads).unwrap_err(), engine.plan(renamed, reads).unwrap_err()] {
         let words = "`id` shows what the header declares as `distinct` under another name";

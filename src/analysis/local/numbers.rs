@@ -14,8 +14,23 @@ use polars::prelude::{
     PolarsResult, Schema, Series, col,
 };
 
+use super::declared;
+use crate::analysis::EngineError;
+
 /// The same in all of a run, so that what is equal in two readings is equal here.
 static STATE: LazyLock<PlSeedableRandomStateQuality> = LazyLock::new(PlSeedableRandomStateQuality::random);
+
+/// Refuses a column that is not there, or whose values are small already.
+pub(super) fn check(columns: &[String]) -> Result<(), EngineError> {
+    let declared = declared();
+    match columns.iter().find(|column| declared.get(column.as_str()) != Some(&DataType::String)) {
+        None => Ok(()),
+        Some(column) => {
+            let words = format!("the header declares `{column}` as `distinct`, and it is no column of text");
+            Err(EngineError::Refused { source: words.into() })
+        }
+    }
+}
 
 /// The number of a value.
 pub(super) fn of(value: &str) -> u64 {
