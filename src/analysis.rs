@@ -21,6 +21,8 @@ pub(crate) mod near;
 pub mod rate;
 pub mod rows;
 mod scope;
+#[cfg(feature = "spark")]
+pub mod spark;
 pub mod steps;
 pub mod table;
 pub mod threshold;
@@ -136,6 +138,10 @@ pub enum EngineError {
         /// The panic's words.
         message: String,
     },
+    /// A Spark cluster.
+    #[cfg(feature = "spark")]
+    #[error(transparent)]
+    Cluster(#[from] spark::ClusterError),
     /// A result column that a report cannot hold.
     #[error("the column `{column}` has the type {found}; cast it to a number, text, a date or a timestamp")]
     Type {

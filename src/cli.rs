@@ -12,6 +12,7 @@ pub mod days;
 mod demo;
 mod doctor;
 mod duration;
+pub mod engine;
 mod exit;
 mod explain;
 mod fetch;

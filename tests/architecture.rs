@@ -3,9 +3,9 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 30] = [
+const LIBRARIES: [(&str, &[&str]); 32] = [
     ("anyhow", &["cli"]),
-    ("arrow", &["session", "lake", "analysis/local", "report/parquet"]),
+    ("arrow", &["session", "lake", "analysis/local", "analysis/spark", "report/parquet"]),
     ("axum", &["sandbox"]),
     ("base64", &["report/html"]),
     ("clap", &["cli", "config"]),
@@ -27,6 +27,8 @@ const LIBRARIES: [(&str, &[&str]); 30] = [
     ("regex", &["analysis/steps/user_agents"]),
     ("reqwest", &["persona"]),
     ("sha2", &["lake", "report/html", "session/privacy"]),
+    ("spark_connect_core", &["analysis/spark"]),
+    ("spark_connect_proto", &["analysis/spark"]),
     ("strsim", &["analysis"]),
     ("tempfile", &["lake"]),
     ("terminal_size", &["cli"]),

@@ -193,6 +193,20 @@ fn a_step_that_is_none_or_does_not_fit_the_rows_is_refused_with_report_and_colum
     report.is_refused(2, &["own/x.sql, line 3", "did you mean `time_to_start`?"]);
 }
 
+#[cfg(not(feature = "spark"))]
+#[test]
+fn a_cluster_is_refused_by_a_build_that_has_no_spark_and_with_how_to_have_one() {
+    let home = Home::new();
+    for command in ["report", "query network_risk", "report --explain"] {
+        let asked = home.command(command).args("--engine spark --lake").arg(sample_lake::PATH);
+        asked.is_refused(2, &["--features spark", "protoc"]);
+        home.command(command).args("--engine local --lake").arg(sample_lake::PATH).succeeds();
+    }
+    home.command("query network_risk --spark-remote sc://host --lake lake")
+        .is_refused(2, &["--spark-remote"]);
+    assert!(!home.command("report --help").succeeds().stdout.contains("spark"));
+}
+
 #[test]
 fn a_range_without_days_has_nothing_to_report_on() {
     let home = Home::new();

@@ -58,6 +58,10 @@ mod secrets;
 mod side_by_side;
 mod simulation;
 mod small_lake;
+#[cfg(feature = "spark")]
+mod spark;
+#[cfg(feature = "spark")]
+mod spark_cluster;
 mod status;
 mod steps;
 mod thresholds;

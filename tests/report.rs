@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use session_risk::analysis::Scope;
 use session_risk::analysis::catalogue::{Catalogue, Query};
 use session_risk::cli::days::Days;
+use session_risk::cli::engine::Engines;
 use session_risk::cli::report::{Format, OutputError, ReportError, ReportOptions, Watch, render};
 use session_risk::report::terminal::Terminal;
 use session_risk::report::text;
@@ -24,6 +25,7 @@ pub(crate) fn options(names: &[&str], format: Format, width: usize) -> ReportOpt
         compare: None,
         thresholds: Vec::new(),
         trusted: Vec::new(),
+        engine: Engines::Local,
         format,
         output: None,
         terminal: (format != Format::Parquet).then_some(Terminal { width, ..Terminal::default() }),

@@ -21,7 +21,7 @@ use crate::report_schema::validate;
 use crate::sample_lake;
 use crate::small_lake::{SmallLake, full_rows, odd_rows};
 
-fn trusted(networks: &[&str]) -> Trusted {
+pub(crate) fn trusted(networks: &[&str]) -> Trusted {
     Trusted::new(networks.iter().map(|text| text.parse().unwrap()).collect())
 }
 
@@ -46,14 +46,14 @@ fn leaving_out() -> Vec<Query> {
 }
 
 /// Those parameters of the query that have one of these names, so low that many rows are told.
-fn low(query: &Query) -> Arguments {
+pub(crate) fn low(query: &Query) -> Arguments {
     let low = [("min_burst", 2), ("min_inquiries", 1), ("min_addresses", 1), ("min_shared", 2)];
     let low = low.into_iter().filter(|(name, _)| query.header.parameter(name).is_some());
     low.map(|(name, value)| (name.to_owned(), Literal::Integer(value))).collect()
 }
 
 /// An IPv4 and an IPv6 network that some of the odd addresses are in.
-const NETWORKS: [&str; 2] = ["192.0.2.0/26 Head office", "2001:db8::40/122 Test phones"];
+pub(crate) const NETWORKS: [&str; 2] = ["192.0.2.0/26 Head office", "2001:db8::40/122 Test phones"];
 
 /// The same, known by the last part of the addresses.
 fn is_trusted(address: &str) -> bool {
@@ -64,7 +64,7 @@ fn is_trusted(address: &str) -> bool {
 }
 
 /// Odd rows with ids and places of their own, some of their addresses in another writing.
-fn rows(seed: u64, count: usize) -> Vec<Json> {
+pub(crate) fn rows(seed: u64, count: usize) -> Vec<Json> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut rows = full_rows(seed, count);
     for (number, row) in rows.iter_mut().enumerate() {

@@ -187,13 +187,14 @@ enum Kind {
     Placeholder,
 }
 
-struct Token<'a> {
+/// A piece of SQL: all of them together are its text.
+pub(super) struct Token<'a> {
     kind: Kind,
     start: usize,
-    text: &'a str,
+    pub(super) text: &'a str,
 }
 
-fn tokens(sql: &str) -> impl Iterator<Item = Result<Token<'_>, BindError>> {
+pub(super) fn tokens(sql: &str) -> impl Iterator<Item = Result<Token<'_>, BindError>> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let rest = &sql[start..];

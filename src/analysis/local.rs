@@ -254,7 +254,7 @@ fn run(reading: &Reading, sql: &str) -> Result<DataFrame, EngineError> {
 }
 
 /// Does the work on a thread of its own, where a panic of the engine ends that thread only.
-fn guarded<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, EngineError> {
+pub(super) fn guarded<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, EngineError> {
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("analysis".into())

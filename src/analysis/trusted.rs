@@ -193,6 +193,20 @@ pub struct Part {
 }
 
 impl Part {
+    /// Which side it is of the networks.
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
+    /// The networks, each by its first and its last address and by the last day on which it is trusted. IPv4 is never
+    /// written as IPv6.
+    pub fn stretches(&self) -> impl Iterator<Item = (IpAddr, IpAddr, Option<Date>)> {
+        self.networks
+            .list
+            .iter()
+            .map(|network| (network.net.network(), network.net.broadcast(), network.expires))
+    }
+
     /// Whether a session is in it. What is no address is in no network.
     pub fn has(&self, text: Option<&str>, day: Option<Date>) -> bool {
         let address = text.and_then(address);

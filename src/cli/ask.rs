@@ -2,18 +2,19 @@
 //!
 //! Must not know which days these are, nor what becomes of the answer but how many of its rows are looked at.
 
+use super::engine::Engines;
 use super::output::most_rows;
 use super::report::ReportOptions;
 use crate::analysis::catalogue::Query;
-use crate::analysis::local::LocalEngine;
 use crate::analysis::{AnalysisError, Answer, Scope, answers, compare};
 use crate::report::layout::is_series;
 
-/// The answers over the scope's files, compared with those over an earlier window if there is one.
+/// The engine's answers over the scope's files, compared with those over an earlier window if there is one.
 ///
 /// # Errors
 /// [`AnalysisError`].
 pub(super) fn ask(
+    engine: &Engines,
     options: &ReportOptions,
     queries: &[&Query],
     scope: &Scope,
@@ -24,7 +25,7 @@ pub(super) fn ask(
         [query] if earlier.is_none() => wanted(options, query),
         _ => usize::MAX,
     };
-    let over = |scope: &Scope| answers(&asked, scope, &LocalEngine::new(scope).giving_at_most(wanted));
+    let over = |scope: &Scope| answers(&asked, scope, &*engine.over(scope, wanted));
     let mut found = over(scope)?;
     if let Some(earlier) = earlier {
         for (answer, before) in found.iter_mut().zip(over(earlier)?) {

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::catalogue::AskError;
 use super::console::Console;
+use super::engine::EngineArgs;
 use super::exit::Exit;
 use super::explain::explain;
 use super::fetch::LakeArgs;
@@ -31,6 +32,8 @@ pub(super) struct QueryArgs {
     lake: LakeArgs,
     #[command(flatten)]
     page: PageArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Send the rows of the SQL through a step, as a report's header does with -- then:
     #[arg(long, value_name = "STEP", help_heading = "Queries")]
     then: Option<String>,
@@ -52,14 +55,15 @@ pub(super) fn run(
     console: &Console,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let QueryArgs { asked, detail, lake, page, then, explain: explain_only } = args;
+    let QueryArgs { asked, detail, lake, page, engine, then, explain: explain_only } = args;
     let location = lake.location()?;
     let mut query = page.catalogue.query(&asked, then.as_deref())?;
     if !detail.is_empty() {
         // An engine without files: it is only asked what the columns hold.
         query = detail::query(&query, &detail, &LocalEngine::without_files()).map_err(AskError::from)?;
     }
-    let (options, days) = page.into_options(vec![query], location, terminal(), Timestamp::now())?;
+    let (mut options, days) = page.into_options(vec![query], location, terminal(), Timestamp::now())?;
+    options.engine = engine.engine(location, runtime)?;
     if !explain_only {
         options.prepare()?;
     }

@@ -15,6 +15,7 @@ use super::ask::ask;
 use super::catalogue::{AskError, CatalogueArgs};
 use super::compare::{Compare, parse_compare};
 use super::days::{Days, parse_date, parse_days};
+use super::engine::Engines;
 use super::output;
 pub use super::output::{Format, OutputError};
 use super::thresholds::{self, ThresholdArgs, ThresholdError};
@@ -99,6 +100,8 @@ pub struct ReportOptions {
     pub thresholds: Vec<Threshold>,
     /// The networks whose sessions some of the reports leave out.
     pub trusted: Vec<Network>,
+    /// What runs the queries.
+    pub engine: Engines,
     /// How they look.
     pub format: Format,
     /// The folder for one file a report, or the file; none for standard output.
@@ -187,13 +190,14 @@ impl PageArgs {
             (Some(since), None) => Days::Since { since, include_today },
             (None, None) => Days::Last { days: last, include_today },
         };
-        let (compare, thresholds) = (None, Vec::new());
+        let (compare, thresholds, engine) = (None, Vec::new(), Engines::Local);
         let options = ReportOptions {
             queries,
             arguments,
             compare,
             thresholds,
             trusted,
+            engine,
             format,
             output,
             terminal,
@@ -283,7 +287,7 @@ pub fn render(
         watch.begins(asked + 1, &names);
         asked += queries.len();
         let began = Instant::now();
-        let found = ask(options, &queries, scope, earlier)?;
+        let found = ask(&options.engine, options, &queries, scope, earlier)?;
         let seconds = began.elapsed().as_secs_f64();
         for answer in found {
             let rows = answer.table.all_rows();

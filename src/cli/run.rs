@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::api::ApiArgs;
 use super::console::Console;
+use super::engine::EngineArgs;
 use super::exit::{self, Exit};
 use super::fetch::{Fetch, LakeArgs, WalkArgs, settings};
 use super::privacy::PrivacyArgs;
@@ -31,6 +32,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     report: ReportArgs,
     #[command(flatten)]
+    engine: EngineArgs,
+    #[command(flatten)]
     privacy: PrivacyArgs,
     #[command(flatten)]
     scheduler: SchedulerArgs,
@@ -49,9 +52,10 @@ pub(super) fn run(
     console: &Console,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let RunArgs { lake, api, walk, report: report_args, privacy, scheduler } = args;
+    let RunArgs { lake, api, walk, report: report_args, engine, privacy, scheduler } = args;
     let location = lake.location()?;
-    let (options, days) = report_args.into_options(location, terminal(), Timestamp::now())?;
+    let (mut options, days) = report_args.into_options(location, terminal(), Timestamp::now())?;
+    options.engine = engine.engine(location, runtime)?;
     options.prepare()?;
     let asked = walk.asked(Range::default(), false);
     let privacy = privacy.privacy()?;

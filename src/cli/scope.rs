@@ -14,6 +14,7 @@ use super::compare::earlier;
 use super::computing::Computing;
 use super::console::Console;
 use super::days::Days;
+use super::engine::EngineArgs;
 use super::exit::{Exit, Nothing, Usage};
 use super::explain::{explain, explanations, list};
 use super::fetch::LakeArgs;
@@ -22,7 +23,7 @@ use super::scheduler::Part;
 use super::trust::trusted;
 use crate::analysis::{Before, DayFile, Scope};
 use crate::lake::window::Window;
-use crate::lake::{Lake, Manifest};
+use crate::lake::{DayFiles, Lake, Manifest};
 use crate::range::{DayRange, utc_date};
 use crate::report::terminal::Terminal;
 use crate::report::{text, verdicts, words};
@@ -35,6 +36,8 @@ pub(super) struct ReportCommand {
     lake: LakeArgs,
     #[command(flatten)]
     report: ReportArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// List the reports with their parameters; needs no lake
     #[arg(long)]
     list: bool,
@@ -56,12 +59,13 @@ pub(super) fn run(
     console: &Console,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let ReportCommand { lake, report: args, list: list_only, explain: explain_only } = args;
+    let ReportCommand { lake, report: args, engine, list: list_only, explain: explain_only } = args;
     if list_only {
         return list(&args, stdout);
     }
     let location = lake.location()?;
-    let (options, days) = args.into_options(location, terminal(), Timestamp::now())?;
+    let (mut options, days) = args.into_options(location, terminal(), Timestamp::now())?;
+    options.engine = engine.engine(location, runtime)?;
     if explain_only {
         return explain(&Lake::open(location, runtime)?, &options, days, stdout);
     }
@@ -90,13 +94,17 @@ pub(super) fn report(
     for sentence in incomplete.filter(|_| !options.is_read_at_once()) {
         console.say(&format!("session-risk: {sentence}"));
     }
-    let explanations = if lake.is_a_folder() { Vec::new() } else { explanations(options, &scope)? };
+    let is_copied = options.engine.lake().is_none() && !lake.is_a_folder();
+    let explanations = if is_copied { explanations(options, &scope)? } else { Vec::new() };
     let columns = explanations.into_iter().flat_map(|explanation| explanation.plan.columns).collect();
     let scopes = std::iter::once(&mut scope).chain(&mut earlier);
     let files = scopes.flat_map(|scope| scope.before.files.iter_mut().chain(&mut scope.files));
     let files: Vec<&mut DayFile> = files.collect();
     let dates: BTreeSet<Date> = files.iter().map(|file| file.date).collect();
-    let readable = lake.day_files(&dates.into_iter().collect::<Vec<_>>(), &columns)?;
+    let readable = match options.engine.lake() {
+        Some(root) => DayFiles::below(root),
+        None => lake.day_files(&dates.into_iter().collect::<Vec<_>>(), &columns)?,
+    };
     for file in files {
         file.path = readable.path(file.date);
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::ask::ask;
+use super::engine::Engines;
 use super::report::{ReportError, ReportOptions};
 use crate::analysis::catalogue::{Catalogue, Query, UnknownReport};
 use crate::analysis::threshold::{Condition, ConditionError, Severity, Threshold, UnfitError, Verdict};
@@ -125,7 +126,7 @@ pub(super) fn check_columns(options: &ReportOptions) -> Result<(), ReportError> 
     };
     let queries: Vec<&Query> = options.queries.iter().filter(|query| on(query).next().is_some()).collect();
     let scope = no_day(options.generated_at);
-    for answer in ask(options, &queries, &scope, options.compare.map(|_| &scope))? {
+    for answer in ask(&Engines::Local, options, &queries, &scope, options.compare.map(|_| &scope))? {
         for threshold in on(&answer.query) {
             threshold.condition.check_column(&answer).map_err(ThresholdError::from)?;
         }

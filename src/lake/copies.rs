@@ -40,6 +40,11 @@ pub struct DayFiles {
 }
 
 impl DayFiles {
+    /// The files as somebody finds them who knows the lake by another path or URL; nothing is looked at.
+    pub fn below(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), _copies: None }
+    }
+
     /// Where a day's file lies.
     pub fn path(&self, day: Date) -> PathBuf {
         self.root.join(layout::day_file(day).as_ref())
