@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-/// Each outside library that only some rooms may name.
-const LIBRARIES: [(&str, &[&str]); 32] = [
+/// Each outside library that only some rooms may name, or none: those that are there for their features.
+const LIBRARIES: [(&str, &[&str]); 36] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local", "analysis/spark", "report/parquet"]),
     ("axum", &["sandbox"]),
@@ -12,9 +12,11 @@ const LIBRARIES: [(&str, &[&str]); 32] = [
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("comfy_table", &["report"]),
+    ("crc32fast", &[]),
     ("csv", &["report/csv"]),
     ("flate2", &["import"]),
     ("hmac", &["session/privacy"]),
+    ("hyper_util", &[]),
     ("indicatif", &["cli"]),
     ("ipnet", &["analysis/trusted"]),
     ("kuva", &["report/chart"]),
@@ -32,7 +34,9 @@ const LIBRARIES: [(&str, &[&str]); 32] = [
     ("strsim", &["analysis"]),
     ("tempfile", &["lake"]),
     ("terminal_size", &["cli"]),
+    ("tokio_rustls", &[]),
     ("toml", &["config"]),
+    ("tower", &[]),
     ("tower_http", &["sandbox"]),
     ("tracing_subscriber", &["cli"]),
     ("unicode_width", &["report"]),
