@@ -21,7 +21,7 @@ import figures
 
 ROOT = pathlib.Path(__file__).parent.parent
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "session-risk"
-BENCHMARKS = ["export", "imports", "memory", "reports"]
+BENCHMARKS = ["export", "imports", "memory", "reports", "bucket"]
 PAGE = """# Benchmarks
 
 Written by `benches/run.py`, which measures all of it anew; each table names its machine and versions. Times are of whole

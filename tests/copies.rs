@@ -48,7 +48,7 @@ fn columns<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
 #[test]
 fn of_a_bucket_only_the_columns_that_are_asked_for_are_copied() {
     let (lake, files, day) = bucket();
-    let copies = lake.day_files(&[day], &columns(["threat_level", "created_at"])).unwrap();
+    let copies = lake.day_files(&[(day, columns(["threat_level", "created_at"]))].into()).unwrap();
     let (whole, copy) =
         (std::fs::read(&files.files[0].path).unwrap(), std::fs::read(copies.path(day)).unwrap());
     assert_eq!(copy.len(), whole.len());
@@ -78,14 +78,14 @@ fn all_columns_of_a_bucket_are_the_whole_file_and_what_is_no_parquet_file_is_cop
     let whole = std::fs::read(&files.files[0].path).unwrap();
     let every =
         session_risk::session::schema::schema().fields().iter().map(|field| field.name().clone()).collect();
-    let copies = lake.day_files(&[day], &every).unwrap();
+    let copies = lake.day_files(&[(day, every)].into()).unwrap();
     assert!(std::fs::read(copies.path(day)).unwrap() == whole);
 
     for odd in [&b""[..], b"PAR1", &[7; 100_000], &whole[..whole.len() / 2]] {
         let objects = InMemory::new();
         RUNTIME.block_on(objects.put(&key(day), odd.to_vec().into())).unwrap();
         let lake = Lake::over(Arc::new(objects), "s3://bucket/lake", LeaseTimes::default(), RUNTIME.handle());
-        let copies = lake.day_files(&[day], &columns(["threat_level"])).unwrap();
+        let copies = lake.day_files(&[(day, columns(["threat_level"]))].into()).unwrap();
         assert!(std::fs::read(copies.path(day)).unwrap() == odd, "{} bytes", odd.len());
     }
 }

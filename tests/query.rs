@@ -233,7 +233,7 @@ fn explain_tells_the_bound_sql_the_values_the_files_and_only_the_columns_that_ar
     assert_eq!(device["columns"], json!(["inquiry_id", "device_id", "ip_address", "country_code"]));
     assert_eq!(device["parameters"], json!({"min_inquiries": 7}));
     let sql = device["sql"].as_str().unwrap();
-    assert!(sql.starts_with("WITH by_device AS (") && sql.contains("inquiries >= 7"), "{sql}");
+    assert!(sql.starts_with("WITH several AS (") && sql.contains("inquiries >= 7"), "{sql}");
 
     let sql = "SELECT COUNT(os_name) AS n\nFROM sessions WHERE created_date = :since";
     let text = run("query --explain --since 2026-11-20 --until 2026-11-20", Some(sql)).stdout;

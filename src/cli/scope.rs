@@ -2,7 +2,7 @@
 //!
 //! Joins the lake's manifest to the reports, which know nothing of each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
 
 use clap::Args;
@@ -21,7 +21,7 @@ use super::fetch::LakeArgs;
 use super::report::{ReportArgs, ReportOptions, render};
 use super::scheduler::Part;
 use super::trust::trusted;
-use crate::analysis::{Before, DayFile, Scope};
+use crate::analysis::{Before, DayFile, Explanation, Scope};
 use crate::lake::window::Window;
 use crate::lake::{DayFiles, Lake, Manifest};
 use crate::range::{DayRange, utc_date};
@@ -96,16 +96,12 @@ pub(super) fn report(
     }
     let is_copied = options.engine.lake().is_none() && !lake.is_a_folder();
     let explanations = if is_copied { explanations(options, &scope)? } else { Vec::new() };
-    let columns = explanations.into_iter().flat_map(|explanation| explanation.plan.columns).collect();
-    let scopes = std::iter::once(&mut scope).chain(&mut earlier);
-    let files = scopes.flat_map(|scope| scope.before.files.iter_mut().chain(&mut scope.files));
-    let files: Vec<&mut DayFile> = files.collect();
-    let dates: BTreeSet<Date> = files.iter().map(|file| file.date).collect();
     let readable = match options.engine.lake() {
         Some(root) => DayFiles::below(root),
-        None => lake.day_files(&dates.into_iter().collect::<Vec<_>>(), &columns)?,
+        None => lake.day_files(&columns_read(&explanations, std::iter::once(&scope).chain(&earlier)))?,
     };
-    for file in files {
+    let scopes = std::iter::once(&mut scope).chain(&mut earlier);
+    for file in scopes.flat_map(|scope| scope.before.files.iter_mut().chain(&mut scope.files)) {
         file.path = readable.path(file.date);
     }
     let progress = Computing::start(console, options.queries.len());
@@ -122,6 +118,24 @@ pub(super) fn report(
         console.say(&format!("session-risk: threshold {}", text::visible(&verdicts::words(verdict))));
     }
     Ok(Part::judged(verdicts))
+}
+
+/// The columns that are read of each day: of those before a range only what is read by the reports that look back so far.
+fn columns_read<'a>(
+    explanations: &[Explanation],
+    scopes: impl Iterator<Item = &'a Scope>,
+) -> BTreeMap<Date, BTreeSet<String>> {
+    let mut columns: BTreeMap<Date, BTreeSet<String>> = BTreeMap::new();
+    for scope in scopes {
+        for Explanation { query, plan, .. } in explanations {
+            let stretch = scope.range.before(query.header.days_before());
+            let is_read = |file: &&DayFile| stretch.is_some_and(|stretch| stretch.contains(file.date));
+            for file in scope.before.files.iter().filter(is_read).chain(&scope.files) {
+                columns.entry(file.date).or_default().extend(plan.columns.iter().cloned());
+            }
+        }
+    }
+    columns
 }
 
 /// The range and files that the days asked for come to, those of the days before them that the reports look back to,

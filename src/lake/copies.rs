@@ -4,7 +4,7 @@
 //! A copy is as long as its file and has the footer and the columns that are asked for where they lie in the file. Between
 //! them are holes, which take no room. Must not know who reads them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::SeekFrom;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -52,11 +52,11 @@ impl DayFiles {
 }
 
 impl Lake {
-    /// The files of these days, to read these columns of; each of them has one.
+    /// The files of these days, to read these columns of each; each day has one.
     ///
     /// # Errors
     /// [`Error::Store`] if one cannot be read, [`Error::Copies`] if there is no room for copies.
-    pub fn day_files(&self, days: &[Date], columns: &BTreeSet<String>) -> Result<DayFiles, Error> {
+    pub fn day_files(&self, days: &BTreeMap<Date, BTreeSet<String>>) -> Result<DayFiles, Error> {
         if let Place::Folder(root) = &self.place {
             return Ok(DayFiles { root: root.clone(), _copies: None });
         }
@@ -64,12 +64,12 @@ impl Lake {
         let unwritable = |source| Error::Copies { path: temporary.clone(), source };
         let folder = tempfile::Builder::new().prefix("session-risk-").tempdir().map_err(unwritable)?;
         let root = folder.path();
-        for key in days.iter().map(|day| layout::day_file(*day)) {
+        for key in days.keys().map(|day| layout::day_file(*day)) {
             let below = root.join(key.as_ref());
             std::fs::create_dir_all(below.parent().unwrap_or(root)).map_err(unwritable)?;
         }
-        let copies = stream::iter(days.iter().map(|day| layout::day_file(*day)))
-            .map(|key| async move {
+        let copies = stream::iter(days.iter().map(|(day, columns)| (layout::day_file(*day), columns)))
+            .map(|(key, columns)| async move {
                 let to = root.join(key.as_ref());
                 // Once more: another run may have replaced it in between.
                 let copied = match copy(&self.store, &key, &to, columns).await {
