@@ -39,7 +39,7 @@ const MAGIC: &[u8; 4] = b"PAR1";
 /// The column of the days.
 const DATE: &str = "created_date";
 
-/// How many bytes of day files a query that can be split reads at a time: some five million sessions.
+/// How many bytes of day files a query that can be split reads at a time: some eleven million sessions.
 const SHARE_BYTES: u64 = 1280 << 20;
 
 /// Polars over the day files of a range, and over those before it for queries that look back.
@@ -166,14 +166,15 @@ impl LocalEngine {
         reads.split.map_or(Ok(()), shares::check)?;
         numbers::check(reads.distinct)?;
         let reading = self.reading(reads);
-        let Some((select, order)) = order::apart(sql) else {
-            // Neither answers of shares nor numbers in place of ids could be put in order.
-            let reading = Reading { distinct: Vec::new(), ..reading };
-            return reading.answered(sql, || run(&reading, sql));
-        };
         let shares = match reads.split {
             Some(column) if !reading.files.is_empty() => shares::cut(&reading, column, self.share_bytes),
             _ => vec![reading.clone()],
+        };
+        let is_whole = shares.len() == 1 && reading.distinct.is_empty();
+        let Some((select, order)) = order::apart(sql).filter(|_| !is_whole) else {
+            // Neither answers of shares nor numbers in place of ids could be put in order.
+            let reading = Reading { distinct: Vec::new(), ..reading };
+            return reading.answered(sql, || run(&reading, sql));
         };
         let answer = || {
             let answers = shares.iter().map(|share| collect(share, select));
@@ -293,12 +294,19 @@ fn joins(planned: &LazyFrame) -> PolarsResult<bool> {
 
 /// The answers of several queries, for which each column of the sessions is read once.
 fn collect_all(reading: &Reading, sqls: &[&str]) -> PolarsResult<Vec<DataFrame>> {
-    let apart = sqls.iter().map(|sql| order::apart(sql).unwrap_or((sql, "")));
-    let (selects, orders): (Vec<_>, Vec<_>) = apart.unzip();
+    let apart = |sql| order::apart(sql).filter(|_| !reading.distinct.is_empty());
+    let (selects, orders): (Vec<_>, Vec<_>) = sqls
+        .iter()
+        .map(|sql| apart(sql).map_or((*sql, None), |(select, order)| (select, Some(order))))
+        .unzip();
     let plans = selects.iter().map(|select| Ok(planned(reading, select)?.logical_plan));
     let plans = plans.collect::<PolarsResult<Vec<_>>>()?;
     let answers = LazyFrame::collect_all_with_engine(plans, PolarsEngine::Streaming, OptFlags::default())?;
-    answers.into_iter().zip(orders).map(|(answer, order)| finished(reading, answer, order)).collect()
+    let finished = |(answer, order)| match order {
+        Some(order) => finished(reading, answer, order),
+        None => Ok(answer),
+    };
+    answers.into_iter().zip(orders).map(finished).collect()
 }
 
 /// An answer with its texts, in its order.

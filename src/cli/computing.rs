@@ -55,6 +55,7 @@ impl Line {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
+        Console::keep_below(Some(&bar));
         let (over, waiting) = mpsc::channel::<()>();
         let shown = bar.clone();
         let shows = thread::Builder::new().name("progress".into()).spawn(move || {
@@ -75,6 +76,7 @@ impl Line {
             // It does not panic; if it did, there would be no line to take away.
             let _ = thread.join();
         }
+        Console::keep_below(None);
         self.bar.finish_and_clear();
     }
 }

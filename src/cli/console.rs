@@ -1,8 +1,10 @@
-//! What is said on stderr: log lines for people or for machines, and the sentence at the end.
+//! What is said on stderr: log lines for people or for machines, above the line that moves, and the sentence at the end.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use clap::ValueEnum;
+use indicatif::ProgressBar;
 use tracing_subscriber::EnvFilter;
 
 /// How messages look.
@@ -12,6 +14,25 @@ pub(super) enum LogFormat {
     Text,
     /// A JSON object a line.
     Json,
+}
+
+/// The line that moves on the terminal, if there is one.
+static LINE: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Stderr, above the line that moves: what is written into that line would stay there with the rest of it.
+struct AboveLine;
+
+impl Write for AboveLine {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &*LINE.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(line) => line.suspend(|| io::stderr().write(bytes)),
+            None => io::stderr().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Stderr.
@@ -29,7 +50,7 @@ impl Console {
             2 => "info,session_risk=trace",
             _ => "trace",
         });
-        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| AboveLine);
         // A second start, as in a test, keeps the first one's logging.
         let _ = match format {
             LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -44,6 +65,11 @@ impl Console {
     /// Whether a progress bar can be shown.
     pub(super) fn shows_progress(&self) -> bool {
         self.format == LogFormat::Text && io::stderr().is_terminal()
+    }
+
+    /// From now on log lines go above this line; with none, to where the cursor is.
+    pub(super) fn keep_below(line: Option<&ProgressBar>) {
+        *LINE.lock().unwrap_or_else(PoisonError::into_inner) = line.cloned();
     }
 
     /// Says a sentence.

@@ -31,6 +31,7 @@ impl Progress {
             }
             bar.set_message("asking for the first page");
             bar.enable_steady_tick(Duration::from_millis(120));
+            Console::keep_below(Some(&bar));
             bar
         });
         Self { client, began: Instant::now(), bar, logged: Mutex::new(Instant::now()) }
@@ -39,6 +40,7 @@ impl Progress {
     /// Takes the line away.
     pub(super) fn end(&self) {
         if let Some(bar) = &self.bar {
+            Console::keep_below(None);
             bar.finish_and_clear();
         }
     }
@@ -53,15 +55,16 @@ impl Progress {
         }
         words.push(format!("{} sessions", HumanCount(standing.rows)));
         words.push(format!("{}/s", HumanCount(rate as u64)));
+        if let Some(to_go) = time_to_go(standing, rate) {
+            words.push(format!("{:#} to go", HumanDuration(to_go)));
+        }
+        // Last, as what does not fit the terminal is cut.
         words.push(match (left, limit) {
             (Some(left), Some(limit)) => {
-                format!("{} of {} requests a minute left", HumanCount(left.into()), HumanCount(limit.into()))
+                format!("budget {} of {} left", HumanCount(left.into()), HumanCount(limit.into()))
             }
-            _ => format!("at most {pace:.0} requests a minute"),
+            _ => format!("at most {pace:.0} a minute"),
         });
-        if let Some(to_go) = time_to_go(standing, rate) {
-            words.push(format!("about {} to go", HumanDuration(to_go)));
-        }
         words.join(" · ")
     }
 }

@@ -142,6 +142,26 @@ fn what_is_only_told_apart_is_counted_joined_ordered_and_shown_as_if_there_were_
 }
 
 #[test]
+fn an_order_by_at_the_beginning_of_a_line_may_be_any_where_no_header_says_otherwise() {
+    let rows =
+        (0..4).map(|minute| json!({"created_at": format!("2026-11-20T08:0{minute}:00Z"), "os_name": "iOS"}));
+    let lake = SmallLake::new(rows);
+    let inside = "WITH last AS (\nSELECT created_at FROM sessions\nORDER BY created_at DESC\nLIMIT 3\n)\n\
+                  SELECT COUNT(*) AS n FROM last";
+    // By what is not shown.
+    let other =
+        "SELECT EXTRACT(MINUTE FROM created_at) AS minute FROM sessions\nORDER BY created_at DESC\nLIMIT 1";
+    let engine = LocalEngine::new(&lake.scope());
+    let three = vec![vec![Value::Integer(3)]];
+    for sql in [inside, other] {
+        assert_eq!(engine.query(sql, Reads::default()).unwrap().rows, three);
+    }
+    for answer in engine.queries(&[inside, other], Reads::default()) {
+        assert_eq!(answer.unwrap().rows, three);
+    }
+}
+
+#[test]
 fn a_lake_without_files_is_an_empty_table_with_every_column() {
     let table = query(&[], "SELECT * FROM sessions").unwrap();
     assert_eq!((table.rows.len(), table.columns.len()), (0, 43));

@@ -1,9 +1,9 @@
 //! A query whose rows each come from the sessions of one value of a column, asked of some of the values at a time.
 //!
 //! Owns how many shares there are, which sessions belong to which, and how the answers are put together again. A
-//! grouping keeps the keys of all rows that it read in memory, about a hundred bytes a row where they are two ids, and a
-//! query has several groupings at work at once: what bounds memory is the rows read at a time. Must not know what the
-//! queries ask.
+//! grouping keeps the keys of all rows that it read in memory, about twenty bytes a row where they are two numbers in place
+//! of ids and a hundred where they are texts, and a query has several groupings at work at once: what bounds memory is the
+//! rows read at a time. Must not know what the queries ask.
 
 use std::ops::Range;
 use std::path::PathBuf;
