@@ -215,16 +215,21 @@ impl Lake {
         self.wait(parse(&self.store, key))
     }
 
-    /// Every record of a folder, in the order of their keys; several are asked for at a time.
-    fn read_records<T: DeserializeOwned>(&self, folder: &Key) -> Result<Vec<Result<T, Error>>, Error> {
+    /// Every record of a folder, in the order of their keys.
+    fn records_below<T: DeserializeOwned>(&self, folder: &Key) -> Result<Vec<Result<T, Error>>, Error> {
         let mut keys = self.list(folder)?;
         keys.sort_unstable();
+        Ok(self.read_records(keys))
+    }
+
+    /// The records that lie there, in the order of the keys; several are asked for at a time.
+    fn read_records<T: DeserializeOwned>(&self, keys: Vec<Key>) -> Vec<Result<T, Error>> {
         let records = stream::iter(keys)
             .map(|key| async move { parse(&self.store, &key).await.transpose() })
             .buffered(RECORDS_AT_A_TIME)
             .filter_map(std::future::ready)
             .collect();
-        Ok(self.wait(records))
+        self.wait(records)
     }
 
     fn write_bytes(&self, key: &Key, bytes: Vec<u8>) -> Result<(), Error> {

@@ -210,3 +210,19 @@ fn a_damaged_record_or_day_file_is_told_by_its_name() {
     home.fetch(&api).is_refused(1, &words);
     home.command("report --lake lake").is_refused(1, &words);
 }
+
+#[test]
+fn a_report_reads_the_records_of_its_own_days_only() {
+    let home = Home::new();
+    home.fetch(&sandbox(200, 5)).succeeds();
+    let dates = home.lake().dates();
+    // The last day is still open.
+    let [first, last] = [dates.first(), dates.iter().nth_back(1)].map(|date| date.unwrap().clone());
+    let record = home.lake().path(&format!("_session_risk/days/{first}.json"));
+    fs::write(&record, "{").unwrap();
+    home.command(&format!("report network_risk --lake lake --since {last} --until {last}")).succeeds();
+    let of_it = home.command(&format!("report network_risk --lake lake --since {first} --until {first}"));
+    of_it.is_refused(1, &[record.file_name().unwrap().to_str().unwrap(), "cannot be understood"]);
+    let compared = format!("report network_risk --lake lake --since {last} --until {last} --compare {first}");
+    home.command(&compared).is_refused(1, &["cannot be understood"]);
+}

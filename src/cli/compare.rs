@@ -8,8 +8,8 @@ use super::days::{parse_date_range, parse_days};
 use super::exit::{Nothing, Usage};
 use super::scope::{before, day_files};
 use crate::analysis::Scope;
-use crate::lake::window::Window;
-use crate::lake::{Lake, Manifest};
+use crate::lake::Lake;
+use crate::lake::window::{Calendar, Window};
 use crate::range::DayRange;
 
 /// The window to compare with, as it was asked for.
@@ -84,7 +84,7 @@ impl Compare {
 pub(super) fn earlier(
     compare: Compare,
     lake: &Lake,
-    manifest: &Manifest,
+    calendar: &mut Calendar<'_>,
     days_before: u32,
     scope: &mut Scope,
 ) -> anyhow::Result<Scope> {
@@ -103,12 +103,12 @@ pub(super) fn earlier(
             .notes
             .push("Only complete days are compared: the others are left out of every figure.".to_owned());
     }
-    let Window { with_file, incomplete, newest } = manifest.days_of(range);
+    let Window { with_file, incomplete, newest } = calendar.days_of(range)?;
     let complete = with_file.into_iter().filter(|date| !incomplete.contains(date));
     Ok(Scope {
         range,
         files: day_files(lake, complete),
-        before: before(lake, manifest, range, days_before),
+        before: before(lake, calendar, range, days_before)?,
         trusted: scope.trusted.clone(),
         complete: incomplete.is_empty(),
         newest,

@@ -34,11 +34,11 @@ pub(super) fn explain(
     days: Days,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let (manifest, days_before) = (lake.manifest()?, options.days_before());
-    let mut scope = scope(lake, &manifest, days, options, Timestamp::now())?;
+    let (mut calendar, days_before) = (lake.calendar()?, options.days_before());
+    let mut scope = scope(lake, &mut calendar, days, options, Timestamp::now())?;
     let compare = options.compare;
     let earlier =
-        compare.map(|compare| earlier(compare, lake, &manifest, days_before, &mut scope)).transpose()?;
+        compare.map(|compare| earlier(compare, lake, &mut calendar, days_before, &mut scope)).transpose()?;
     let (window, earlier) = (window(lake, &scope)?, earlier.as_ref().map(|earlier| window(lake, earlier)));
     let earlier = earlier.transpose()?;
     let explanations = explanations(options, &scope)?;

@@ -22,8 +22,8 @@ use super::report::{ReportArgs, ReportOptions, render};
 use super::scheduler::Part;
 use super::trust::trusted;
 use crate::analysis::{Before, DayFile, Explanation, Scope};
-use crate::lake::window::Window;
-use crate::lake::{DayFiles, Lake, Manifest};
+use crate::lake::window::{Calendar, Window};
+use crate::lake::{self, DayFiles, Lake};
 use crate::range::{DayRange, utc_date};
 use crate::report::terminal::Terminal;
 use crate::report::{text, verdicts, words};
@@ -82,12 +82,12 @@ pub(super) fn report(
     console: &Console,
     stdout: &mut dyn Write,
 ) -> anyhow::Result<Part> {
-    let manifest = lake.manifest()?;
+    let mut calendar = lake.calendar()?;
     let days_before = options.days_before();
-    let mut scope = scope(lake, &manifest, days, options, Timestamp::now())?;
+    let mut scope = scope(lake, &mut calendar, days, options, Timestamp::now())?;
     let compare = options.compare;
     let mut earlier =
-        compare.map(|compare| earlier(compare, lake, &manifest, days_before, &mut scope)).transpose()?;
+        compare.map(|compare| earlier(compare, lake, &mut calendar, days_before, &mut scope)).transpose()?;
     // Where a page goes to a file or a program, a log should tell too.
     let incomplete = words::incomplete(&scope).into_iter();
     let incomplete = incomplete.chain(earlier.as_ref().and_then(words::earlier_incomplete));
@@ -142,55 +142,58 @@ fn columns_read<'a>(
 /// and what of them some of the reports are not to see.
 pub(super) fn scope(
     lake: &Lake,
-    manifest: &Manifest,
+    calendar: &mut Calendar<'_>,
     days: Days,
     options: &ReportOptions,
     now: Timestamp,
 ) -> anyhow::Result<Scope> {
-    let trusted = trusted(options, &manifest.lake.privacy)?;
+    let trusted = trusted(options, &calendar.lake().privacy)?;
     let today = utc_date(now);
-    let last_complete = manifest.last_complete().or_else(|| match days {
+    let last_complete = calendar.last_complete()?;
+    let last = last_complete.or_else(|| match days {
         // These ask for days whether or not any is complete.
         Days::Range(range) => Some(range.until()),
         Days::Last { include_today: true, .. } | Days::Since { include_today: true, .. } => Some(today),
         _ => None,
     });
-    let Some(last_complete) = last_complete else {
+    let Some(last) = last else {
         return Err(Nothing(format!(
             "there is nothing to report on: the lake {} has no complete day yet; fetch first, or see today with --include-today",
             lake.name()
         ))
         .into());
     };
-    let range = days.resolve(last_complete, today).map_err(|error| Usage(error.to_string()))?;
-    let Some(window) = manifest.window(range) else {
+    let range = days.resolve(last, today).map_err(|error| Usage(error.to_string()))?;
+    let Some(window) = calendar.window(range)? else {
         return Err(Nothing(format!(
             "there is nothing to report on: the lake {} has none of the days from {range}; {}",
             lake.name(),
-            held(manifest)
+            held(calendar)
         ))
         .into());
     };
     Ok(Scope {
         range,
         files: day_files(lake, window.with_file),
-        before: before(lake, manifest, range, options.days_before()),
+        before: before(lake, calendar, range, options.days_before())?,
         trusted,
         complete: window.incomplete.is_empty(),
-        notes: notes(range, manifest, today),
+        notes: notes(range, calendar, last_complete, today),
         missing: window.incomplete,
         newest: window.newest,
     })
 }
 
 /// What the lake holds of so many days before a range.
-pub(super) fn before(lake: &Lake, manifest: &Manifest, range: DayRange, days: u32) -> Before {
-    let window = range.before(days).map(|before| manifest.days_of(before));
-    let before = window.map(|Window { with_file, incomplete, .. }| Before {
-        files: day_files(lake, with_file),
-        missing: incomplete,
-    });
-    before.unwrap_or_default()
+pub(super) fn before(
+    lake: &Lake,
+    calendar: &mut Calendar<'_>,
+    range: DayRange,
+    days: u32,
+) -> Result<Before, lake::Error> {
+    let Some(before) = range.before(days) else { return Ok(Before::default()) };
+    let Window { with_file, incomplete, .. } = calendar.days_of(before)?;
+    Ok(Before { files: day_files(lake, with_file), missing: incomplete })
 }
 
 /// The files of days that have one.
@@ -199,18 +202,18 @@ pub(super) fn day_files(lake: &Lake, dates: impl IntoIterator<Item = Date>) -> V
 }
 
 /// What a reader must know besides which days are missing.
-fn notes(range: DayRange, manifest: &Manifest, today: Date) -> Vec<String> {
+fn notes(range: DayRange, calendar: &Calendar<'_>, last_complete: Option<Date>, today: Date) -> Vec<String> {
     let mut notes = Vec::new();
-    if let Some(first) = manifest.days.keys().next().filter(|first| **first > range.since()) {
+    if let Some(first) = calendar.first().filter(|first| *first > range.since()) {
         notes.push(format!("The lake begins on {first}."));
     }
-    if let Some(last) = manifest.last_complete() {
+    if let Some(last) = last_complete {
         let age = last.until(today).map_or(0, |span| span.get_days());
         if age > 1 {
             notes.push(format!("The last complete day of the lake is {last}, {age} days ago."));
         }
     }
-    notes.extend(of_privacy(&manifest.lake.privacy));
+    notes.extend(of_privacy(&calendar.lake().privacy));
     notes
 }
 
@@ -228,8 +231,8 @@ fn of_privacy(mode: &Mode) -> Vec<String> {
     addresses.map(str::to_owned).into_iter().chain(dropped).collect()
 }
 
-fn held(manifest: &Manifest) -> String {
-    match (manifest.days.keys().next(), manifest.days.keys().next_back()) {
+fn held(calendar: &Calendar<'_>) -> String {
+    match (calendar.first(), calendar.last()) {
         (Some(first), Some(last)) => format!("it holds {first} to {last}"),
         _ => "it holds no day".to_owned(),
     }

@@ -193,7 +193,7 @@ impl Lake {
     pub fn manifest(&self) -> Result<Manifest, Error> {
         let lake = self.read_json(&layout::lake_record())?.unwrap_or_default();
         let mut days = BTreeMap::new();
-        for record in self.read_records::<DayRecord>(&layout::day_records())? {
+        for record in self.records_below::<DayRecord>(&layout::day_records())? {
             let record = record?;
             days.insert(record.date, record);
         }

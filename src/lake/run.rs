@@ -194,7 +194,7 @@ impl Lake {
     /// [`Error::Store`] if the folder cannot be listed.
     pub fn runs(&self) -> Result<Vec<RunRecord>, Error> {
         let mut runs: Vec<RunRecord> =
-            self.read_records(&layout::run_records())?.into_iter().filter_map(Result::ok).collect();
+            self.records_below(&layout::run_records())?.into_iter().filter_map(Result::ok).collect();
         runs.sort_by(|one, other| (one.began_at, &one.run_id).cmp(&(other.began_at, &other.run_id)));
         Ok(runs)
     }

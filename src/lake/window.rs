@@ -1,9 +1,14 @@
 //! Which days a report may read: the range that was asked for, laid over what the lake holds.
+//!
+//! Reads no record of a day that lies outside: a report costs the same whatever the lake's age.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::Manifest;
+use super::{DayRecord, Error, Lake, LakeRecord, Manifest, layout};
 use crate::range::{DayRange, day_start};
 
 /// The days of a report.
@@ -17,19 +22,87 @@ pub struct Window {
     pub newest: Option<Timestamp>,
 }
 
-impl Manifest {
+/// The days of a lake: which there are is known, what they hold is read once it is asked for.
+#[derive(Debug)]
+pub struct Calendar<'a> {
+    lake: &'a Lake,
+    dates: BTreeSet<Date>,
+    read: Manifest,
+}
+
+impl Lake {
+    /// Reads the lake's own record, and which days have one.
+    ///
+    /// # Errors
+    /// [`Error::Record`] for a record that cannot be understood, [`Error::Store`] if the lake cannot be read.
+    pub fn calendar(&self) -> Result<Calendar<'_>, Error> {
+        let lake = self.read_json(&layout::lake_record())?.unwrap_or_default();
+        let dates = self.list(&layout::day_records())?.iter().filter_map(layout::day_of_record).collect();
+        Ok(Calendar { lake: self, dates, read: Manifest { lake, ..Manifest::default() } })
+    }
+}
+
+impl Calendar<'_> {
+    /// The lake as a whole.
+    pub fn lake(&self) -> &LakeRecord {
+        &self.read.lake
+    }
+
+    /// The first day with a record.
+    pub fn first(&self) -> Option<Date> {
+        self.dates.first().copied()
+    }
+
+    /// The last day with a record.
+    pub fn last(&self) -> Option<Date> {
+        self.dates.last().copied()
+    }
+
     /// The last day that was walked from end to end after its end, or imported.
-    pub fn last_complete(&self) -> Option<Date> {
-        self.days.values().rev().find(|day| day.is_whole()).map(|day| day.date)
+    ///
+    /// # Errors
+    /// [`Error::Record`] for a record that cannot be understood, [`Error::Store`] if one cannot be read.
+    pub fn last_complete(&mut self) -> Result<Option<Date>, Error> {
+        for date in self.dates.clone().into_iter().rev() {
+            self.read(date..=date)?;
+            if self.read.days.get(&date).is_some_and(DayRecord::is_whole) {
+                return Ok(Some(date));
+            }
+        }
+        Ok(None)
     }
 
     /// What the lake holds of these days; none if it has a record of none of them.
-    pub fn window(&self, range: DayRange) -> Option<Window> {
-        self.days.range(range.since()..=range.until()).next().map(|_| self.days_of(range))
+    ///
+    /// # Errors
+    /// [`Error::Record`] for a record that cannot be understood, [`Error::Store`] if one cannot be read.
+    pub fn window(&mut self, range: DayRange) -> Result<Option<Window>, Error> {
+        let window = self.days_of(range)?;
+        Ok(self.read.days.range(range.since()..=range.until()).next().map(|_| window))
     }
 
     /// What the lake holds of these days, be it nothing.
-    pub fn days_of(&self, range: DayRange) -> Window {
+    ///
+    /// # Errors
+    /// [`Error::Record`] for a record that cannot be understood, [`Error::Store`] if one cannot be read.
+    pub fn days_of(&mut self, range: DayRange) -> Result<Window, Error> {
+        self.read(range.since()..=range.until())?;
+        Ok(self.read.days_of(range))
+    }
+
+    /// Reads the records of these days that were not read yet.
+    fn read(&mut self, days: RangeInclusive<Date>) -> Result<(), Error> {
+        let unread = self.dates.range(days).filter(|date| !self.read.days.contains_key(date));
+        for record in self.lake.read_records::<DayRecord>(unread.copied().map(layout::day_record).collect()) {
+            let record = record?;
+            self.read.days.insert(record.date, record);
+        }
+        Ok(())
+    }
+}
+
+impl Manifest {
+    fn days_of(&self, range: DayRange) -> Window {
         let recorded = || self.days.range(range.since()..=range.until()).map(|(_, day)| day);
         let is_complete = |date: &Date| match self.days.get(date) {
             Some(day) => day.is_whole(),
