@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod compare;
 mod computing;
 mod console;
+mod counted;
 pub mod days;
 mod demo;
 mod doctor;

@@ -154,7 +154,7 @@ fn what_the_api_said_beats_a_file_unless_the_file_is_newer() {
         |fetched_at: &str| home.command("import input --lake lake --fetched-at").arg(fetched_at).succeeds();
     import("2026-11-23T05:59:59Z").says(&["0 new", "0 changed", "0 days written"]);
     assert_eq!(address(&home), json!("192.0.2.1"));
-    import("2026-11-23T06:00:01Z").says(&["0 new", "1 changed", "1 days written"]);
+    import("2026-11-23T06:00:01Z").says(&["0 new", "1 changed", "1 day written"]);
     assert_eq!(address(&home), json!("192.0.2.9"));
     assert_eq!(home.lake().sessions()["iqse_000"]["environment_id"], json!("env_scripted"));
 }

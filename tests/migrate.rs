@@ -59,11 +59,11 @@ fn files_of_an_older_schema_get_todays_columns_and_keep_their_values() {
     let figures = |page: String| serde_json::from_str::<Value>(&page).unwrap()["reports"][0]["rows"].clone();
     let shown = figures(counts());
 
-    home.command("migrate --lake lake --dry-run").succeeds().says(&["1 days with", "would be brought"]);
+    home.command("migrate --lake lake --dry-run").succeeds().says(&["1 day with", "would be brought"]);
     assert!(home.lake().files() == before, "a dry run wrote something");
     home.command("migrate --lake lake --run-id spring")
         .succeeds()
-        .says(&["1 days with", "9 were of it already"]);
+        .says(&["1 day with", "9 were of it already"]);
     assert!(home.lake().sessions() == expected);
     let after = home.lake().files();
     let is_other = |name: &&String| name.ends_with(".parquet") && !name.contains(&old);

@@ -202,7 +202,7 @@ fn a_session_that_could_not_be_read_this_time_has_not_vanished() {
     home.fetch(&Scripted::listing(unreadable))
         .args("--full")
         .succeeds()
-        .says(&["1 sessions could not be read"]);
+        .says(&["1 session could not be read"]);
     assert_eq!(home.lake().sessions().len(), 400);
     // One without an id may be any of them.
     let mut nameless = rows[1..].to_vec();

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::api::ApiArgs;
 use super::console::sentence;
+use super::counted::counted;
 use super::exit::{self, Exit};
 use super::fetch::LakeArgs;
 use crate::lake::{self, Lake};
@@ -115,7 +116,10 @@ fn look_at(location: &str, environment: Option<&str>, runtime: &Handle) -> Findi
         {
             return Err(lake::Error::OtherEnvironment { lake: lake.clone(), key: key.to_owned() });
         }
-        Ok(well("lake", format!("{location} can be written and holds {} days", manifest.days.len())))
+        Ok(well(
+            "lake",
+            format!("{location} can be written and holds {}", counted(manifest.days.len() as u64, "day")),
+        ))
     };
     looked().unwrap_or_else(|error| ill("lake", &error.into()))
 }

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 
 use super::api::ApiArgs;
 use super::console::{Console, sentence};
+use super::counted::counted;
 use super::days::{parse_date, parse_date_range, parse_days};
 use super::duration::parse_duration;
 use super::exit::{Exit, Usage, of_incomplete};
@@ -233,12 +234,12 @@ fn told(summary: &Summary, location: &str) -> String {
     let record = &summary.record;
     let seconds = record.ended_at.duration_since(record.began_at).as_secs_f64();
     let mut told = format!(
-        "{} sessions in {} requests and {seconds:.1} s: {} new, {} changed, {} days written to {location}",
-        HumanCount(record.counts.rows),
-        HumanCount(record.requests),
+        "{} in {} and {seconds:.1} s: {} new, {} changed, {} written to {location}",
+        counted(record.counts.rows, "session"),
+        counted(record.requests, "request"),
         HumanCount(record.counts.new),
         HumanCount(record.counts.changed),
-        HumanCount(record.counts.days_written),
+        counted(record.counts.days_written, "day"),
     );
     if record.counts.vanished > 0 {
         told.push_str(&format!(
@@ -253,10 +254,10 @@ fn told(summary: &Summary, location: &str) -> String {
         ));
     }
     if record.retries > 0 {
-        told.push_str(&format!(" ({} requests had to be repeated)", HumanCount(record.retries)));
+        told.push_str(&format!(" ({} had to be repeated)", counted(record.retries, "request")));
     }
     if record.counts.quarantined > 0 {
-        told.push_str(&format!("; {} sessions could not be read", HumanCount(record.counts.quarantined)));
+        told.push_str(&format!("; {} could not be read", counted(record.counts.quarantined, "session")));
     }
     told
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use clap::Args;
-use indicatif::HumanCount;
 use tokio::runtime::Handle;
 
 use super::console::Console;
+use super::counted::counted;
 use super::exit::{Exit, Usage};
 use super::fetch::LakeArgs;
 use super::scheduler::{Part, SchedulerArgs, Watched};
@@ -95,11 +95,7 @@ fn told(found: &Found, location: &str, unwanted: &Unwanted) -> String {
 }
 
 fn amount(found: &Found) -> String {
-    let counted = |number: usize, one: &str, more: &str| {
-        format!("{} {}", HumanCount(number as u64), if number == 1 { one } else { more })
-    };
-    let days = counted(found.days(), "day", "days");
-    format!("{} on {days}", counted(found.sessions(), "session", "sessions"))
+    format!("{} on {}", counted(found.sessions() as u64, "session"), counted(found.days() as u64, "day"))
 }
 
 impl WhoseArgs {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use super::console::Console;
+use super::counted::counted;
 use super::exit::{Exit, Usage};
 use super::fetch::LakeArgs;
 use super::privacy::PrivacyArgs;
@@ -79,9 +80,9 @@ fn import(
     if summary.is_incomplete {
         let counts = &summary.record.counts;
         let reason = format!(
-            "the import is incomplete: {} of {} sessions could not be read and lie in _session_risk/quarantine; see there for the reasons",
+            "the import is incomplete: {} of {} could not be read and lie in _session_risk/quarantine; see there for the reasons",
             HumanCount(counts.quarantined),
-            HumanCount(counts.resources())
+            counted(counts.resources(), "session")
         );
         console.say(&format!("session-risk: {reason}"));
         part = Part { reason: Some(reason), ..Part::ended(Exit::Incomplete) };
@@ -109,15 +110,15 @@ fn told(summary: &Summary, files: usize, location: &str) -> String {
     let counts = &record.counts;
     let seconds = record.ended_at.duration_since(record.began_at).as_secs_f64();
     let mut told = format!(
-        "{} sessions from {files} {} in {seconds:.1} s: {} new, {} changed, {} days written to {location}",
-        HumanCount(counts.rows),
-        if files == 1 { "file" } else { "files" },
+        "{} from {} in {seconds:.1} s: {} new, {} changed, {} written to {location}",
+        counted(counts.rows, "session"),
+        counted(files as u64, "file"),
         HumanCount(counts.new),
         HumanCount(counts.changed),
-        HumanCount(counts.days_written),
+        counted(counts.days_written, "day"),
     );
     if counts.quarantined > 0 {
-        told.push_str(&format!("; {} sessions could not be read", HumanCount(counts.quarantined)));
+        told.push_str(&format!("; {} could not be read", counted(counts.quarantined, "session")));
     }
     told
 }
@@ -158,7 +159,7 @@ impl Watch for Progress {
     fn standing(&self, bytes: u64, rows: u64) {
         if let Some(bar) = &self.0 {
             bar.set_position(bytes);
-            bar.set_message(format!("{} sessions", HumanCount(rows)));
+            bar.set_message(counted(rows, "session"));
         }
     }
 }

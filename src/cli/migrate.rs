@@ -5,6 +5,7 @@ use indicatif::HumanCount;
 use tokio::runtime::Handle;
 
 use super::console::Console;
+use super::counted::counted;
 use super::exit::Exit;
 use super::fetch::LakeArgs;
 use super::scheduler::{Part, SchedulerArgs};
@@ -45,9 +46,9 @@ pub(super) fn run(args: MigrateArgs, runtime: &Handle, console: &Console) -> any
 fn told(migrated: &Migrated, what: &str) -> String {
     let Migrated { days, sessions, current } = migrated;
     format!(
-        "{} days with {} sessions {what}, {} were of it already",
-        HumanCount(days.len() as u64),
-        HumanCount(*sessions),
+        "{} with {} {what}, {} were of it already",
+        counted(days.len() as u64, "day"),
+        counted(*sessions, "session"),
         HumanCount(*current)
     )
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 
 use super::console::Console;
+use super::counted::counted;
 use crate::export::{Standing, Watch};
 use crate::persona::{Allowance, Client};
 use crate::range::utc_date;
@@ -53,7 +54,7 @@ impl Progress {
         if let Some((_, oldest)) = standing.reached {
             words.push(format!("back to {}", utc_date(oldest)));
         }
-        words.push(format!("{} sessions", HumanCount(standing.rows)));
+        words.push(counted(standing.rows, "session"));
         words.push(format!("{}/s", HumanCount(rate as u64)));
         if let Some(to_go) = time_to_go(standing, rate) {
             words.push(format!("{:#} to go", HumanDuration(to_go)));

@@ -1,11 +1,12 @@
 //! `prune`: days before a date dropped for good.
 
 use clap::Args;
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use jiff::civil::Date;
 use tokio::runtime::Handle;
 
 use super::console::Console;
+use super::counted::counted;
 use super::days::parse_date;
 use super::exit::Exit;
 use super::fetch::LakeArgs;
@@ -53,9 +54,9 @@ fn told(pruned: &Pruned, what: &str, location: &str) -> String {
     let days: Vec<Date> = days.iter().copied().collect();
     let which = if days.is_empty() { String::new() } else { format!(" ({})", spans(&days)) };
     format!(
-        "{} days{which} with {} sessions, {}, {what} {location}",
-        HumanCount(days.len() as u64),
-        HumanCount(*sessions),
+        "{}{which} with {}, {}, {what} {location}",
+        counted(days.len() as u64, "day"),
+        counted(*sessions, "session"),
         HumanBytes(*bytes)
     )
 }

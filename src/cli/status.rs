@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 
 use super::console::Console;
+use super::counted::counted;
 use super::duration::parse_duration;
 use super::exit::Exit;
 use super::fetch::LakeArgs;
@@ -113,7 +114,7 @@ fn write_facts(location: &str, overview: &Overview, out: &mut dyn Write) -> std:
         .map_or_else(|| "none".to_owned(), |moment| format!("{} UTC", moment.strftime("%Y-%m-%d %H:%M:%S")));
     let holes = match days.holes.as_slice() {
         [] => "none".to_owned(),
-        holes => format!("{} days: {}", holes.len(), spans(holes)),
+        holes => format!("{}: {}", counted(holes.len() as u64, "day"), spans(holes)),
     };
     let left = requests
         .left
@@ -124,9 +125,9 @@ fn write_facts(location: &str, overview: &Overview, out: &mut dyn Write) -> std:
         (
             "sessions",
             format!(
-                "{} in {} days{span}, {}",
+                "{} in {}{span}, {}",
                 number(overview.sessions),
-                number(days.with_sessions),
+                counted(days.with_sessions, "day"),
                 HumanBytes(overview.bytes)
             ),
         ),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 
 use super::api::ApiArgs;
 use super::console::Console;
+use super::counted::counted;
 use super::exit::Exit;
 use super::fetch::{Fetch, LakeArgs, WalkArgs, settings};
 use super::privacy::PrivacyArgs;
@@ -229,10 +230,10 @@ fn rebuild(lake: &Lake, watched: &Watched, desk: &mut Desk<'_>) -> anyhow::Resul
     let rebuilt = lake.rebuild(watched.run_id(), Timestamp::now(), watched.wait_lock())?;
     desk.show(&rebuilt.left, None)?;
     desk.console.say(&format!(
-        "{} days with {} sessions are recorded anew, the old records put aside in \
+        "{} with {} are recorded anew, the old records put aside in \
          _session_risk/damaged/{}; no day counts as complete until the next fetch has walked everything",
-        HumanCount(rebuilt.days),
-        HumanCount(rebuilt.sessions),
+        counted(rebuilt.days, "day"),
+        counted(rebuilt.sessions, "session"),
         watched.run_id()
     ));
     Ok(Part::ended(status(&rebuilt.left)))
@@ -272,9 +273,9 @@ impl Desk<'_> {
             }
         }
         let looked = format!(
-            "{} days with {} sessions, {}",
-            HumanCount(*days),
-            HumanCount(*sessions),
+            "{} with {}, {}",
+            counted(*days, "day"),
+            counted(*sessions, "session"),
             HumanBytes(*bytes)
         );
         self.console.say(&match remedy {
