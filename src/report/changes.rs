@@ -66,12 +66,17 @@ fn of_answer(answer: &Answer) -> Vec<String> {
     sentences
 }
 
-/// The rows of a state, counted and named: `2 new (DE, FR)`.
+/// The rows of a state, counted and named: `2 new (DE, FR)`. Where most rows came or went, as devices do, a few names
+/// among many tell nothing: they are only counted.
 fn named(answer: &Answer, compared: &Compared, state: State) -> Option<String> {
     let rows = || compared.rows.iter().enumerate().filter(|(_, joined)| joined.state == state);
     let all = rows().count();
     if all == 0 {
         return None;
+    }
+    let lasting = compared.rows.iter().filter(|joined| joined.state == State::Same).count();
+    if all > MOST_KEYS.max(lasting) {
+        return Some(format!("{} {}", text::count(all as i64), state.name()));
     }
     let mut names: Vec<String> = rows().take(MOST_KEYS).map(|(row, _)| name(answer, row)).collect();
     if all > MOST_KEYS {

@@ -175,10 +175,10 @@ impl Earlier {
     }
 }
 
-/// The columns that name each bar or point: the one that was asked for, and the rest of the key behind it where several
+/// The columns that name each bar or point: the one that was asked for, and the others that name a row where several
 /// rows would have the same name.
 fn naming(answer: &Answer, rows: &[usize], wanted: &str) -> Vec<String> {
-    let key = &answer.query.header.key;
+    let key = layout::naming(&answer.query.header);
     let mut names: Vec<String> =
         rows.iter().map(|row| layout::key(answer.table.value(*row, wanted))).collect();
     names.sort_unstable();

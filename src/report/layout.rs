@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::analysis::Answer;
 use crate::analysis::catalogue::Query;
 use crate::analysis::compare::{CHANGE, P, PREVIOUS, STATE};
-use crate::analysis::header::{ChartKind, Rate};
+use crate::analysis::header::{ChartKind, Header, Rate};
 use crate::analysis::rate::{HIGH, LOW, UNKNOWN};
 use crate::analysis::table::{Type, Value};
 
@@ -172,13 +172,14 @@ fn plain_columns(answer: &Answer) -> impl Iterator<Item = usize> + '_ {
 fn upright(answer: &Answer, rows: Range<usize>) -> Layout {
     let table = &answer.table;
     let header = &answer.query.header;
+    let names = naming(header);
     let plain: Vec<usize> = plain_columns(answer).collect();
     let mut columns: Vec<Heading> = Vec::new();
     for at in &plain {
         let column = &table.columns[*at];
         let figures = matches!(column.data_type, Type::Integer | Type::Number);
         let role = match figures {
-            _ if header.key.contains(&column.name) => Role::Key,
+            _ if names.contains(&column.name) => Role::Key,
             true => Role::Figure,
             false => Role::Words,
         };
@@ -216,6 +217,17 @@ fn upright(answer: &Answer, rows: Range<usize>) -> Layout {
     });
     let (rows, all) = (rows.collect(), table.all_rows());
     Layout { sideways: false, facts: Vec::new(), columns, rows, all }
+}
+
+/// The part of the key that a reader knows a row by: of a ranking by figures, what lies behind the column that its bars
+/// are named by only tells rows apart.
+pub(super) fn naming(header: &Header) -> &[String] {
+    let last =
+        header.chart.as_ref().and_then(|chart| header.key.iter().position(|column| *column == chart.by));
+    match last {
+        Some(last) if header.rates.is_empty() => &header.key[..=last],
+        _ => &header.key,
+    }
 }
 
 fn sideways_layout(answer: &Answer) -> Layout {
@@ -300,6 +312,10 @@ fn shown(value: &Value) -> String {
         Value::Null => NOTHING.to_owned(),
         Value::Integer(value) => text::count(*value),
         Value::Number(value) if !value.is_finite() => NOTHING.to_owned(),
+        // Of what is large, no fraction matters.
+        Value::Number(value) if value.abs() >= 100.0 && value.abs() < 1e15 => {
+            text::count(value.round() as i64)
+        }
         Value::Number(value) => format!("{value:.2}"),
         Value::Text(value) => value.clone(),
         Value::Boolean(value) => if *value { "yes" } else { "no" }.to_owned(),

@@ -14,6 +14,9 @@ use super::Shown;
 /// The longest text of a cell; JSON has the rest.
 pub(super) const LONGEST: usize = 160;
 
+/// A longer text needs a wide column, lest its row be tall.
+const LONG: usize = 60;
+
 /// A table of more columns is printed across its paper.
 const MANY: usize = 9;
 
@@ -122,6 +125,10 @@ pub(super) fn exact(cell: &Cell, at: usize) -> Option<String> {
 
 fn words_of(cell: &Cell) -> Markup {
     // A date or a moment is not broken at its hyphens.
-    let class = if matches!(cell.values[..], [Value::Text(_)]) { "words" } else { "whole" };
+    let class = match cell.values[..] {
+        [Value::Text(_)] if text::width(&cell.text) > LONG => "words long",
+        [Value::Text(_)] => "words",
+        _ => "whole",
+    };
     html! { span class=(class) { (text::cut(&text::visible(&cell.text), LONGEST)) } }
 }
