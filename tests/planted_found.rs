@@ -219,7 +219,7 @@ fn reports_find_all_that_is_planted_and_whom_else_they_name_is_known() {
     inquiries_per_device: 8 of 8 found, 0 of 13 rows innocent (recall 1.00, precision 1.00)
     inquiries_per_address: 13 of 13 found, 67 of 82 rows innocent (recall 1.00, precision 0.18)
     new_countries: 1 of 1 found, 0 of 1 rows innocent (recall 1.00, precision 1.00)
-    device_changes: 20 of 20 found, 121 of 144 rows innocent (recall 1.00, precision 0.16)
+    device_changes: 20 of 20 found, 47 of 67 rows innocent (recall 1.00, precision 0.30)
     gps_distance: 1 of 1 found, 0 of 1 rows innocent (recall 1.00, precision 1.00)
     ");
 

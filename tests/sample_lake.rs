@@ -79,8 +79,9 @@ fn the_reports_over_it_have_known_rows() {
     let report: Value = serde_json::from_str(&report.stdout).unwrap();
     assert_eq!(report["range"], json!({"since": "2026-11-16", "until": "2026-11-20"}));
     assert_eq!(report["complete"], json!(true));
-    // Five days of 320 sessions have neither bursts nor travel, and no day has an earlier one of its weekday.
-    let without = ["address_velocity", "impossible_travel", "anomalies"];
+    // Five days of 320 sessions have neither bursts nor travel, no device that changed other than by a handoff, and no day
+    // has an earlier one of its weekday.
+    let without = ["address_velocity", "impossible_travel", "device_changes", "anomalies"];
     for report in report["reports"].as_array().unwrap() {
         let name = report["name"].as_str().unwrap();
         assert_eq!(report["rows"].as_array().unwrap().is_empty(), without.contains(&name), "{name}");

@@ -18,6 +18,7 @@ use polars::prelude::{
 };
 use polars::sql::SQLContext;
 
+use self::numbers::Coded;
 use self::shares::Values;
 use super::rows::Rows;
 use super::table::Table;
@@ -121,11 +122,12 @@ impl LocalEngine {
 
 impl Engine for LocalEngine {
     fn query(&self, sql: &str, reads: Reads<'_>) -> Result<Table, EngineError> {
-        convert::table(&self.collect(sql, reads)?, self.most_rows)
+        convert::table(&self.collect(sql, reads, true)?.frame, self.most_rows)
     }
 
     fn rows(&self, sql: &str, reads: Reads<'_>) -> Result<Box<dyn Rows>, EngineError> {
-        Ok(Box::new(frame::Frame::new(self.collect(sql, reads)?)?))
+        // No step minds the order of its rows.
+        Ok(Box::new(frame::Frame::new(self.collect(sql, reads, false)?)?))
     }
 
     fn queries(&self, sqls: &[&str], reads: Reads<'_>) -> Vec<Result<Table, EngineError>> {
@@ -161,7 +163,8 @@ impl Engine for LocalEngine {
 }
 
 impl LocalEngine {
-    fn collect(&self, sql: &str, reads: Reads<'_>) -> Result<DataFrame, EngineError> {
+    /// The answer; without its order its ids are places among their texts.
+    fn collect(&self, sql: &str, reads: Reads<'_>, ordered: bool) -> Result<Coded, EngineError> {
         checked(sql)?;
         reads.split.map_or(Ok(()), shares::check)?;
         numbers::check(reads.distinct)?;
@@ -171,15 +174,18 @@ impl LocalEngine {
             _ => vec![reading.clone()],
         };
         let is_whole = shares.len() == 1 && reading.distinct.is_empty();
-        let Some((select, order)) = order::apart(sql).filter(|_| !is_whole) else {
+        let Some((select, order)) = order::apart(sql).filter(|_| !(is_whole && ordered)) else {
             // Neither answers of shares nor numbers in place of ids could be put in order.
             let reading = Reading { distinct: Vec::new(), ..reading };
-            return reading.answered(sql, || run(&reading, sql));
+            return reading.answered(sql, || Ok(run(&reading, sql)?.into()));
         };
         let answer = || {
             let answers = shares.iter().map(|share| collect(share, select));
             let answer = shares::together(answers.collect::<PolarsResult<_>>()?)?;
-            finished(&reading, answer, order)
+            if ordered || !order::only(order) {
+                return finished(&reading, answer, order).map(Coded::from);
+            }
+            Coded::of(answer, &reading.distinct, || sessions(&reading))
         };
         reading.answered(sql, || guarded(answer)?.map_err(|error| reading.refused(sql, error)))
     }
@@ -190,8 +196,8 @@ impl Reading {
     fn answered(
         &self,
         sql: &str,
-        run: impl FnOnce() -> Result<DataFrame, EngineError>,
-    ) -> Result<DataFrame, EngineError> {
+        run: impl FnOnce() -> Result<Coded, EngineError>,
+    ) -> Result<Coded, EngineError> {
         for file in &self.files {
             check_ends(file)?;
         }
@@ -311,8 +317,7 @@ fn collect_all(reading: &Reading, sqls: &[&str]) -> PolarsResult<Vec<DataFrame>>
 
 /// An answer with its texts, in its order.
 fn finished(reading: &Reading, answer: DataFrame, order: &str) -> PolarsResult<DataFrame> {
-    let answer = numbers::restore(answer, &reading.distinct, || sessions(reading))?;
-    order::ordered(answer, order)
+    order::ordered(Coded::of(answer, &reading.distinct, || sessions(reading))?.in_full()?, order)
 }
 
 fn planned(reading: &Reading, sql: &str) -> PolarsResult<LazyFrame> {

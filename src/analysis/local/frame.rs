@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use polars::prelude::{
-    DataFrame, DataType, Float64Chunked, Int32Chunked, Int64Chunked, Series, StringChunked, TimeUnit,
+    DataType, Float64Chunked, IdxCa, Int32Chunked, Int64Chunked, Series, StringChunked, TimeUnit,
 };
 
 use super::convert::{data_type, date};
+use super::numbers::Coded;
 use super::refused;
 use crate::analysis::EngineError;
-use crate::analysis::rows::Rows;
+use crate::analysis::rows::{Names, Rows};
 use crate::analysis::table::{Column, Type};
 
 /// The frame's columns, each in one piece.
@@ -23,6 +24,8 @@ enum Cells {
     Integers(Int64Chunked),
     Numbers(Float64Chunked),
     Texts(StringChunked),
+    /// Places among texts, and these.
+    Places(IdxCa, StringChunked),
     /// Days since 1970.
     Days(Int32Chunked),
     /// Milliseconds since 1970.
@@ -35,11 +38,18 @@ impl Frame {
     /// # Errors
     /// [`EngineError::Type`] for a column that a report cannot hold, [`EngineError::Refused`] for a value outside
     /// the range of its type.
-    pub(super) fn new(frame: DataFrame) -> Result<Self, EngineError> {
+    pub(super) fn new(coded: Coded) -> Result<Self, EngineError> {
+        let Coded { frame, mut texts } = coded;
         let height = frame.height();
         let (mut columns, mut cells) = (Vec::new(), Vec::new());
         for column in frame.into_columns() {
             let name = column.name().to_string();
+            if let Some(at) = texts.iter().position(|(coded, _)| *coded == name) {
+                let places = column.take_materialized_series().rechunk();
+                cells.push(Cells::Places(places.idx().map_err(refused)?.clone(), texts.swap_remove(at).1));
+                columns.push(Column::new(name, Type::Text));
+                continue;
+            }
             let data_type = data_type(column.dtype()).ok_or_else(|| EngineError::Type {
                 column: name.clone(),
                 found: column.dtype().to_string(),
@@ -95,7 +105,17 @@ impl Rows for Frame {
     fn text(&self, row: usize, column: usize) -> Option<&str> {
         match &self.cells[column] {
             Cells::Texts(cells) => cells.get(row),
+            Cells::Places(places, texts) => texts.get(places.get(row)? as usize),
             _ => None,
+        }
+    }
+
+    fn names(&self, column: usize) -> Names<'_> {
+        match &self.cells[column] {
+            Cells::Places(places, texts) => {
+                Names { texts: texts.iter().flatten().collect(), of_rows: places.iter().collect() }
+            }
+            _ => Names::of(self, column),
         }
     }
 

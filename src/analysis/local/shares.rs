@@ -63,6 +63,9 @@ pub(super) fn cut(reading: &Reading, column: &str, bytes: u64) -> Vec<Reading> {
     }
     // The values of any other column are anywhere, so that each share reads all files.
     let shares = sizes.iter().sum::<u64>().div_ceil(bytes.max(1)).max(1);
+    if shares == 1 {
+        return vec![reading.clone()];
+    }
     let of_values = |share| Values { column: column.to_owned(), share, shares };
     (0..shares).map(|share| Reading { values: Some(of_values(share)), ..reading.clone() }).collect()
 }

@@ -4,7 +4,7 @@
 //! begins elsewhere holds more.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
@@ -45,8 +45,8 @@ const GIVEN: [(&str, Type); 10] = [
 const MINUTE: i64 = 60_000;
 const WINDOWS: [i64; 3] = [5 * MINUTE, 60 * MINUTE, 24 * 60 * MINUTE];
 
-/// When a session was created, in milliseconds, and the inquiry that it belongs to.
-type Seen<'a> = (i64, Option<&'a str>);
+/// When a session was created, in milliseconds, and which inquiry it belongs to.
+type Seen = (i64, Option<u32>);
 
 /// The most that any window of one length holds.
 #[derive(Debug, PartialEq)]
@@ -66,15 +66,16 @@ struct Burst<'a> {
 }
 
 fn run(call: &Call<'_>) -> Result<Outcome, StepError> {
-    let mut by_address: BTreeMap<&str, Vec<Seen<'_>>> = BTreeMap::new();
+    let (addresses, inquiries) = (call.names(IP_ADDRESS), call.names(INQUIRY_ID));
+    let mut by_address = vec![Vec::new(); addresses.texts.len()];
     for row in call.rows() {
         // Without an address there is nobody whose burst it could be.
-        let Some(address) = call.text(row, IP_ADDRESS) else { continue };
-        let seen = (call.moment(row, CREATED_AT)?.as_millisecond(), call.text(row, INQUIRY_ID));
-        by_address.entry(address).or_default().push(seen);
+        let Some(address) = addresses.of_rows[row] else { continue };
+        let seen = (call.moment(row, CREATED_AT)?.as_millisecond(), inquiries.of_rows[row]);
+        by_address[address as usize].push(seen);
     }
     let least = call.setting(MIN_BURST);
-    let bursts = by_address.into_iter().map(|(address, seen)| burst(address, seen));
+    let bursts = addresses.texts.iter().zip(by_address).map(|(address, seen)| burst(address, seen));
     let mut bursts: Vec<Burst<'_>> = bursts.filter(|burst| burst.most[2].sessions >= least).collect();
     bursts.sort_by_cached_key(|burst| {
         let [within_5m, within_1h, within_24h] = burst.most.each_ref().map(|most| Reverse(most.sessions));
@@ -98,24 +99,24 @@ fn run(call: &Call<'_>) -> Result<Outcome, StepError> {
     Ok(table.into())
 }
 
-fn burst<'a>(address: &'a str, mut seen: Vec<Seen<'a>>) -> Burst<'a> {
+fn burst(address: &str, mut seen: Vec<Seen>) -> Burst<'_> {
     seen.sort_unstable();
     let most = WINDOWS.map(|length| most_within(&seen, length));
-    let mut inquiries: Vec<&str> = seen.iter().filter_map(|(_, inquiry)| *inquiry).collect();
+    let mut inquiries: Vec<u32> = seen.iter().filter_map(|(_, inquiry)| *inquiry).collect();
     inquiries.sort_unstable();
     inquiries.dedup();
     Burst { address, sessions: seen.len() as i64, inquiries: inquiries.len() as i64, most }
 }
 
 /// Slides a window over sessions in the order of their time.
-fn most_within(seen: &[Seen<'_>], length: i64) -> Most {
+fn most_within(seen: &[Seen], length: i64) -> Most {
     let mut most = Most { sessions: 0, from: 0, inquiries: 0 };
-    let mut inside: HashMap<&str, usize> = HashMap::new();
+    let mut inside: HashMap<u32, usize> = HashMap::new();
     let mut next = 0;
     for (first, (from, inquiry)) in seen.iter().enumerate() {
         while let Some((_, inquiry)) = seen.get(next).filter(|(at, _)| at - from < length) {
             if let Some(inquiry) = inquiry {
-                *inside.entry(inquiry).or_default() += 1;
+                *inside.entry(*inquiry).or_default() += 1;
             }
             next += 1;
         }
@@ -125,10 +126,11 @@ fn most_within(seen: &[Seen<'_>], length: i64) -> Most {
         }
         most.inquiries = most.inquiries.max(inside.len() as i64);
         // The window moves on: its first session leaves.
-        if let Some((inquiry, left)) = inquiry.and_then(|inquiry| Some((inquiry, inside.get_mut(inquiry)?))) {
+        if let Some((inquiry, left)) = inquiry.and_then(|inquiry| Some((inquiry, inside.get_mut(&inquiry)?)))
+        {
             *left -= 1;
             if *left == 0 {
-                inside.remove(inquiry);
+                inside.remove(&inquiry);
             }
         }
     }
@@ -198,19 +200,18 @@ mod tests {
     #[test]
     fn the_sliding_window_finds_what_counting_each_window_finds() {
         let mut random = fastrand::Rng::with_seed(5);
-        let names: Vec<String> = (0..9).map(|nth| format!("inq_{nth}")).collect();
         for _ in 0..400 {
             let span = random.i64(1..2000);
-            let mut any = |_| (random.i64(-span..span), random.bool().then(|| &*names[random.usize(..9)]));
-            let mut seen: Vec<Seen<'_>> = (0..60).map(&mut any).collect();
+            let mut any = |_| (random.i64(-span..span), random.bool().then(|| random.u32(..9)));
+            let mut seen: Vec<Seen> = (0..60).map(&mut any).collect();
             seen.truncate(random.usize(1..=60));
             seen.sort_unstable();
             let length = random.i64(1..1500);
             let mut expected = Most { sessions: 0, from: 0, inquiries: 0 };
             for (from, _) in &seen {
-                let inside: Vec<&Seen<'_>> =
+                let inside: Vec<&Seen> =
                     seen.iter().filter(|(at, _)| from <= at && *at < from + length).collect();
-                let inquiries: std::collections::BTreeSet<&str> =
+                let inquiries: std::collections::BTreeSet<u32> =
                     inside.iter().filter_map(|(_, inquiry)| *inquiry).collect();
                 expected.inquiries = expected.inquiries.max(inquiries.len() as i64);
                 if inside.len() as i64 > expected.sessions {

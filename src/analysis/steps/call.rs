@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Days, Step, StepError};
-use crate::analysis::rows::Rows;
+use crate::analysis::rows::{Names, Rows};
 
 /// A step's rows and parameters. Columns and parameters are named by their place in the step's declaration.
 pub(super) struct Call<'a> {
@@ -33,6 +33,10 @@ impl Call<'_> {
 
     pub(super) fn text(&self, row: usize, column: usize) -> Option<&str> {
         self.rows.text(row, self.at[column])
+    }
+
+    pub(super) fn names(&self, column: usize) -> Names<'_> {
+        self.rows.names(self.at[column])
     }
 
     /// A day, which cannot be null.

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::{Call, Outcome, Setting, Step, StepError, table_of};
+use crate::analysis::rows::Names;
 use crate::analysis::table::{Type, Value};
 
 mod components;
@@ -77,12 +78,6 @@ const GIVEN: [(&str, Type); 11] = [
     ("high", Type::Integer),
 ];
 
-/// The texts of a column, and which of them each row has.
-struct Names<'a> {
-    texts: Vec<&'a str>,
-    of_rows: Vec<Option<u32>>,
-}
-
 /// One cluster, or one hub, of which only the first counts are known.
 struct Group<'a> {
     kind: &'static str,
@@ -102,26 +97,10 @@ struct Inside<'a> {
     high: i64,
 }
 
-impl<'a> Names<'a> {
-    fn of(call: &'a Call<'_>, column: usize) -> Self {
-        let mut places = HashMap::new();
-        let mut texts = Vec::new();
-        let of_row = |row| {
-            let text = call.text(row, column)?;
-            Some(*places.entry(text).or_insert_with(|| {
-                texts.push(text);
-                texts.len() as u32 - 1
-            }))
-        };
-        let of_rows = call.rows().map(of_row).collect();
-        Self { texts, of_rows }
-    }
-}
-
 fn run(call: &Call<'_>) -> Result<Outcome, StepError> {
-    let inquiries = Names::of(call, INQUIRY_ID);
+    let inquiries = call.names(INQUIRY_ID);
     let entities = [(DEVICE_ID, "device hub"), (IP_ADDRESS, "address hub")];
-    let entities = entities.map(|(column, kind)| (Names::of(call, column), kind));
+    let entities = entities.map(|(column, kind)| (call.names(column), kind));
     let mut components = Components::new(inquiries.texts.len());
     let mut hubs = Vec::new();
     for (entity, kind) in &entities {
