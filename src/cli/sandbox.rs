@@ -4,6 +4,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,7 +13,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::duration::parse_duration;
-use crate::sandbox::{Fault, Labelled, Sandbox, SandboxOptions};
+use crate::sandbox::{Clock, Fault, Labelled, Sandbox, SandboxOptions};
 
 /// Serve made-up sessions on loopback, as Persona's API would
 ///
@@ -32,6 +33,10 @@ pub(super) struct SandboxArgs {
     /// The newest moment: an RFC 3339 moment or a date, whose end is meant [default: now]
     #[arg(long, value_parser = parse_end, value_name = "MOMENT")]
     end: Option<Timestamp>,
+    /// The moment that it is, an RFC 3339 moment or a date, whose end is meant: what was created later is not listed
+    /// yet [default: the end]
+    #[arg(long, value_parser = parse_end, value_name = "MOMENT")]
+    now: Option<Timestamp>,
     /// Requests a window, or `off`
     #[arg(long, default_value = "300", value_parser = parse_limit, value_name = "N|off")]
     limit: Limit,
@@ -96,7 +101,8 @@ fn parse_limit(text: &str) -> Result<Limit, FlagError> {
 
 impl SandboxArgs {
     fn options(self) -> SandboxOptions {
-        let Self { seed, sessions, days, end, limit, window, latency, no_gzip, faults, plant, port } = self;
+        let Self { seed, sessions, days, end, now, limit, window, latency, no_gzip, faults, plant, port } =
+            self;
         SandboxOptions {
             seed,
             sessions,
@@ -112,6 +118,7 @@ impl SandboxArgs {
             faults,
             port,
             planted: plant.is_some(),
+            clock: now.map(|now| Arc::new(Clock::running_from(now))),
             ..SandboxOptions::default()
         }
     }
