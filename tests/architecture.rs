@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each outside library that only some rooms may name, or none: those that are there for their features.
-const LIBRARIES: [(&str, &[&str]); 36] = [
+const LIBRARIES: [(&str, &[&str]); 37] = [
     ("anyhow", &["cli"]),
     ("arrow", &["session", "lake", "analysis/local", "analysis/spark", "report/parquet"]),
     ("axum", &["sandbox"]),
@@ -22,6 +22,7 @@ const LIBRARIES: [(&str, &[&str]); 36] = [
     ("kuva", &["report/chart"]),
     ("libc", &["main"]),
     ("maud", &["report/chart", "report/html", "report/mail"]),
+    ("memchr", &["import"]),
     ("nix", &["cli"]),
     ("object_store", &["lake"]),
     ("parquet", &["lake", "report/parquet"]),

@@ -4,8 +4,8 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::bufread::MultiGzDecoder;
 use serde::de::IgnoredAny;
@@ -91,6 +91,25 @@ pub(super) struct Block {
     pub(super) by_line: bool,
 }
 
+/// Buffers of blocks that were decoded, for those to come: the system takes its time over each new one.
+#[derive(Debug, Default)]
+pub(super) struct Spare(Mutex<Vec<Vec<u8>>>);
+
+impl Spare {
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Takes a block's buffer back.
+    pub(super) fn give(&self, mut buffer: Vec<u8>) {
+        // One of an unusual size would keep its memory.
+        if buffer.capacity() <= 2 * BLOCK {
+            buffer.clear();
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        }
+    }
+}
+
 /// One input's blocks, one after another.
 pub(super) struct Blocks {
     input: Source,
@@ -98,6 +117,7 @@ pub(super) struct Blocks {
     is_gzip: bool,
     /// What was read and not yet handed out.
     buffer: Vec<u8>,
+    spare: Arc<Spare>,
     at_end: bool,
     line: u64,
     by_line: Option<bool>,
@@ -105,7 +125,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// Opens an input; `read` counts its bytes as they are read.
-    pub(super) fn open(input: &Source, read: Arc<AtomicU64>) -> Result<Self, ReadError> {
+    pub(super) fn open(input: &Source, read: Arc<AtomicU64>, spare: Arc<Spare>) -> Result<Self, ReadError> {
         let unreadable = |source| ReadError::Unreadable { input: input.clone(), source };
         let raw: Box<dyn Read + Send> = match input {
             Source::File(path) => Box::new(File::open(path).map_err(unreadable)?),
@@ -121,6 +141,7 @@ impl Blocks {
             reader,
             is_gzip,
             buffer: Vec::new(),
+            spare,
             at_end: false,
             line: 1,
             by_line: None,
@@ -197,7 +218,9 @@ impl Blocks {
 
     /// Hands out the buffer's first bytes.
     fn take(&mut self, end: usize, by_line: bool) -> Block {
-        let rest = self.buffer.split_off(end);
+        let mut rest = self.spare.take();
+        rest.extend_from_slice(&self.buffer[end..]);
+        self.buffer.truncate(end);
         let bytes = std::mem::replace(&mut self.buffer, rest);
         let block = Block { line: self.line, by_line, bytes };
         self.line += newlines(&block.bytes);
@@ -234,7 +257,7 @@ impl Blocks {
 }
 
 fn newlines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 /// How deep within a JSON value a reader is.

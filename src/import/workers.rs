@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use jiff::Timestamp;
 
-use super::source::{Block, Blocks, ReadError};
+use super::source::{Block, Blocks, ReadError, Spare};
 use super::{Error, Source};
 use crate::session::{DecodeError, Decoded, Decoder, Privacy, Seen};
 
@@ -35,6 +35,7 @@ pub(super) fn decode_all(
     mut each: impl FnMut(Decoded, u64) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let read = Arc::new(AtomicU64::new(0));
+    let spare = Arc::new(Spare::default());
     std::thread::scope(|scope| {
         let mut work = Vec::new();
         let mut results = Vec::new();
@@ -44,10 +45,11 @@ pub(super) fn decode_all(
             work.push(to_worker);
             results.push(decoded);
             let decoder = Decoder::new(Arc::clone(privacy));
-            scope.spawn(move || decode_blocks(decoder, &blocks, &from_worker, environment));
+            let spare = Arc::clone(&spare);
+            scope.spawn(move || decode_blocks(decoder, &blocks, &from_worker, environment, &spare));
         }
         let counter = Arc::clone(&read);
-        let reader = scope.spawn(move || read_blocks(inputs, &counter, &work));
+        let reader = scope.spawn(move || read_blocks(inputs, &counter, &spare, &work));
         let collected = collect(&results, |decoded| each(decoded, read.load(Ordering::Relaxed)));
         // Nobody waits any more: reader and workers end with their next block.
         drop(results);
@@ -72,11 +74,12 @@ fn collect(
 fn read_blocks<'a>(
     inputs: &'a [(Source, Timestamp)],
     counter: &Arc<AtomicU64>,
+    spare: &Arc<Spare>,
     workers: &[SyncSender<Work<'a>>],
 ) -> Result<(), ReadError> {
     let mut turn = workers.iter().cycle();
     for (input, fetched) in inputs {
-        let mut blocks = Blocks::open(input, Arc::clone(counter))?;
+        let mut blocks = Blocks::open(input, Arc::clone(counter), Arc::clone(spare))?;
         while let Some(block) = blocks.next()? {
             let sent = turn.next().map(|worker| worker.send(Work { input, fetched: *fetched, block }));
             if !matches!(sent, Some(Ok(()))) {
@@ -92,10 +95,12 @@ fn decode_blocks(
     blocks: &Receiver<Work<'_>>,
     results: &SyncSender<Result<Decoded, Error>>,
     environment: Option<&str>,
+    spare: &Spare,
 ) {
     for work in blocks {
         let seen = Seen { environment: environment.map(str::to_owned), at: work.fetched };
         let decoded = decode_block(&mut decoder, &work, &seen);
+        spare.give(work.block.bytes);
         if results.send(decoded).is_err() {
             return;
         }
@@ -105,7 +110,10 @@ fn decode_blocks(
 fn decode_block(decoder: &mut Decoder, work: &Work<'_>, seen: &Seen) -> Result<Decoded, Error> {
     let Block { bytes, line, by_line } = &work.block;
     if *by_line {
-        for (line, text) in (*line..).zip(bytes.split(|byte| *byte == b'\n')) {
+        let mut from = 0;
+        let ends = memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]);
+        for (line, end) in (*line..).zip(ends) {
+            let text = &bytes[std::mem::replace(&mut from, end + 1)..end];
             if !text.trim_ascii().is_empty() {
                 decoder.value(text, seen).map_err(|error| at_line(error, work.input, line))?;
             }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Unexpected, Visitor};
 use serde_json::value::RawValue;
 
 use super::names::Names;
@@ -109,15 +109,21 @@ pub(super) fn each_of_value<'a>(
     names: &mut Names,
     mut each: impl FnMut(Resource<'a>),
 ) -> Result<(), serde_json::Error> {
-    let raw = serde_json::from_str::<&RawValue>(text)?.get();
-    let found = if raw.starts_with('[') { None } else { Some(resource(raw, names)) };
-    let list = found.as_ref().map_or(Some(raw), |found| found.list);
-    match (list, found) {
-        (Some(list), _) => {
+    // Most are sound, and then their syntax is checked on the way.
+    let found = match straight(text.trim_matches([' ', '\t', '\r', '\n']), names) {
+        Some(found) => found,
+        None => {
+            let raw = serde_json::from_str::<&RawValue>(text)?.get();
+            let list = Resource { list: Some(raw), ..Resource::empty(raw) };
+            if raw.starts_with('[') { list } else { resource(raw, names) }
+        }
+    };
+    match found.list {
+        Some(list) => {
             let elements: Vec<&RawValue> = serde_json::from_str(list)?;
             elements.into_iter().for_each(|element| each(resource(element.get(), names)));
         }
-        (None, found) => found.into_iter().for_each(each),
+        None => each(found),
     }
     Ok(())
 }
@@ -125,12 +131,19 @@ pub(super) fn each_of_value<'a>(
 /// Reads one resource, or whatever stands in its place. `raw` is the text of one JSON value: its syntax has been
 /// checked.
 pub(super) fn resource<'a>(raw: &'a str, names: &mut Names) -> Resource<'a> {
-    let mut resource = Resource::empty(raw);
-    if serde_json::Deserializer::from_str(raw).deserialize_map(Straight(&mut resource, names)).is_err() {
-        resource = Resource::empty(raw);
+    straight(raw, names).unwrap_or_else(|| {
+        let mut resource = Resource::empty(raw);
         resource.read_piecewise(names);
-    }
-    resource
+        resource
+    })
+}
+
+/// Reads one resource in one go, if it is one, its syntax is sound and each of its values is of its documented type.
+fn straight<'a>(text: &'a str, names: &mut Names) -> Option<Resource<'a>> {
+    let mut resource = Resource::empty(text);
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = json.deserialize_map(Straight(&mut resource, names)).and_then(|()| json.end());
+    read.is_ok().then_some(resource)
 }
 
 impl<'a> Resource<'a> {
@@ -172,7 +185,7 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// Reads a resource in one go. Fails where a value that should be an object is none.
+/// Reads a resource in one go. Fails where a value is not what it should be.
 struct Straight<'r, 'n, 'a>(&'r mut Resource<'a>, &'n mut Names);
 
 impl<'de: 'a, 'a> Visitor<'de> for Straight<'_, '_, 'a> {
@@ -185,21 +198,177 @@ impl<'de: 'a, 'a> Visitor<'de> for Straight<'_, '_, 'a> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let Self(resource, names) = self;
         resource.is_object = true;
-        while let Some(name) = members.next_key::<&RawValue>()?.map(name_of) {
+        while let Some(Name(name)) = members.next_key()? {
             match &*name {
-                "attributes" => {
-                    let mut position = 0;
-                    members.next_value_seed(Members(|name, raw| {
-                        resource.attribute(names, &mut position, name, raw);
-                    }))?;
-                }
-                "relationships" => {
-                    members.next_value_seed(Members(|name, raw| resource.relationship(name, raw)))?;
-                }
+                "attributes" => members.next_value_seed(Attributes(resource, names))?,
+                "relationships" => members.next_value_seed(Relationships(resource))?,
                 _ => resource.member(&name, members.next_value::<&RawValue>()?.get()),
             }
         }
         Ok(())
+    }
+}
+
+/// Reads a resource's attributes.
+struct Attributes<'r, 'n, 'a>(&'r mut Resource<'a>, &'n mut Names);
+
+impl<'de: 'a, 'a> DeserializeSeed<'de> for Attributes<'_, '_, 'a> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de: 'a, 'a> Visitor<'de> for Attributes<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("attributes")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let Self(resource, names) = self;
+        let mut position = 0;
+        while let Some(Name(name)) = members.next_key()? {
+            match names.attribute(position, &name) {
+                Some(place) => {
+                    resource.attributes[place] = members.next_value_seed(Typed(ATTRIBUTES[place].kind))?;
+                }
+                None => {
+                    let value = members.next_value::<&RawValue>()?;
+                    resource.unknown_attributes.push((name, value.get()));
+                }
+            }
+            position += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a resource's relationships.
+struct Relationships<'r, 'a>(&'r mut Resource<'a>);
+
+impl<'de: 'a, 'a> DeserializeSeed<'de> for Relationships<'_, 'a> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de: 'a, 'a> Visitor<'de> for Relationships<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("relationships")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let Self(resource) = self;
+        while let Some(Name(name)) = members.next_key()? {
+            match RELATIONSHIPS.iter().position(|(relationship, _)| *relationship == name) {
+                Some(place) => {
+                    let related = members.next_value::<Option<Relationship<'_>>>()?;
+                    let related = related.and_then(|relationship| relationship.data);
+                    resource.relationships[place] = related.map_or(Slot::Null, |Related { id }| id.0);
+                }
+                None => {
+                    let value = members.next_value::<&RawValue>()?;
+                    resource.unknown_relationships.push((name, value.get()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A member's name.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Typed(Kind::Text).deserialize(deserializer)? {
+            Slot::Text(name) => Ok(Self(name)),
+            _ => Err(D::Error::custom("a name is a text")),
+        }
+    }
+}
+
+/// Reads a value of a type. Fails on one of any other.
+#[derive(Clone, Copy)]
+struct Typed(Kind);
+
+impl<'de> DeserializeSeed<'de> for Typed {
+    type Value = Slot<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Slot<'de>, D::Error> {
+        let Self(kind) = self;
+        if kind != Kind::Number {
+            return deserializer.deserialize_any(self);
+        }
+        // The parser's own numbers are not those of the text to the last bit.
+        match Slot::read(<&RawValue>::deserialize(deserializer)?.get(), kind) {
+            Slot::Wrong(_) => Err(D::Error::custom("a number is wanted")),
+            number => Ok(number),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Typed {
+    type Value = Slot<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Slot<'de>, E> {
+        Ok(Slot::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Slot<'de>, E> {
+        match self.0 {
+            Kind::Boolean => Ok(Slot::Boolean(value)),
+            _ => Err(E::invalid_type(Unexpected::Bool(value), &self)),
+        }
+    }
+
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Slot<'de>, E> {
+        self.of_text(Cow::Borrowed(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Slot<'de>, E> {
+        self.of_text(Cow::Owned(value.to_owned()))
+    }
+}
+
+impl Typed {
+    fn of_text<'de, E: Error>(self, value: Cow<'de, str>) -> Result<Slot<'de>, E> {
+        let found = match self.0 {
+            Kind::Text => return Ok(Slot::Text(value)),
+            Kind::Moment => moment(&value).map(Slot::Moment),
+            _ => None,
+        };
+        found.ok_or_else(|| E::custom("it is of another type"))
+    }
+}
+
+/// `{"data": {"type": …, "id": …}}`.
+#[derive(Deserialize)]
+struct Relationship<'a> {
+    #[serde(borrow)]
+    data: Option<Related<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Related<'a> {
+    #[serde(borrow)]
+    id: Id<'a>,
+}
+
+/// An id, or null.
+struct Id<'a>(Slot<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Typed(Kind::Text).deserialize(deserializer).map(Self)
     }
 }
 
@@ -241,21 +410,8 @@ fn name_of(raw: &RawValue) -> Cow<'_, str> {
 
 /// The id in `{"data": {"type": …, "id": …}}`; null where `data` is null.
 fn related_id(raw: &str) -> Slot<'_> {
-    #[derive(Deserialize)]
-    struct Relationship<'a> {
-        #[serde(borrow)]
-        data: Option<Related<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct Related<'a> {
-        #[serde(borrow)]
-        id: &'a RawValue,
-    }
     match serde_json::from_str::<Option<Relationship<'_>>>(raw) {
-        Ok(Some(Relationship { data: Some(related) })) => match Slot::read(related.id.get(), Kind::Text) {
-            Slot::Wrong(_) => Slot::Wrong(raw),
-            id => id,
-        },
+        Ok(Some(Relationship { data: Some(related) })) => related.id.0,
         Ok(_) => Slot::Null,
         Err(_) => Slot::Wrong(raw),
     }
@@ -291,6 +447,30 @@ mod tests {
         assert_eq!(read("\"2026-11-20T10:57:30.145999+02:00\""), Slot::Moment(1_795_165_050_145));
         assert!(matches!(read("\"2026-11-20T08:57:30.145\""), Slot::Wrong(_)));
         assert!(matches!(read("1795165050145"), Slot::Wrong(_)));
+    }
+
+    #[test]
+    fn what_is_read_in_one_go_is_what_is_read_piece_by_piece() {
+        let text = r#"{"type":"inquiry-session","id":"iqse_1","attributes":{"status":"a\u00e9\"b","is-vpn":true,
+            "created-at":"2026-11-20T08:57:30.145Z","latitude":-122.000000000000014,"started-at":null,"new":{"a":[1]}},
+            "relationships":{"device":{"data":{"type":"device","id":"dev_1"}},"inquiry":{"data":null},"new":[]}}"#;
+        let mut names = Names::default();
+        let in_one_go = format!("{:?}", straight(text, &mut names).unwrap());
+        let mut pieces = Resource::empty(text);
+        pieces.read_piecewise(&mut names);
+        assert_eq!(in_one_go, format!("{pieces:?}"));
+        for (sound, not_so) in [
+            ("true", "\"yes\""),
+            ("145Z", "145"),
+            ("-122", "\"-122\""),
+            ("\\u00e9", "\\ud800"),
+            ("\"dev_1\"", "7"),
+            ("[1]", "[1"),
+            ("[]}}", "[]}} 1"),
+        ] {
+            let text = text.replace(sound, not_so);
+            assert!(straight(&text, &mut names).is_none(), "{not_so}");
+        }
     }
 
     #[test]
