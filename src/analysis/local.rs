@@ -174,6 +174,7 @@ impl LocalEngine {
             _ => vec![reading.clone()],
         };
         let is_whole = shares.len() == 1 && reading.distinct.is_empty();
+        let ordered = ordered || !order::is_idle(sql);
         let Some((select, order)) = order::apart(sql).filter(|_| !(is_whole && ordered)) else {
             // Neither answers of shares nor numbers in place of ids could be put in order.
             let reading = Reading { distinct: Vec::new(), ..reading };
@@ -182,7 +183,7 @@ impl LocalEngine {
         let answer = || {
             let answers = shares.iter().map(|share| collect(share, select));
             let answer = shares::together(answers.collect::<PolarsResult<_>>()?)?;
-            if ordered || !order::only(order) {
+            if ordered {
                 return finished(&reading, answer, order).map(Coded::from);
             }
             Coded::of(answer, &reading.distinct, || sessions(&reading))

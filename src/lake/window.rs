@@ -1,6 +1,7 @@
 //! Which days a report may read: the range that was asked for, laid over what the lake holds.
 //!
-//! Reads no record of a day that lies outside: a report costs the same whatever the lake's age.
+//! Reads no record but of these days, and of the newest back to the last complete one: a report costs the same whatever
+//! the lake's age.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -8,7 +9,7 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{DayRecord, Error, Lake, LakeRecord, Manifest, layout};
+use super::{DayRecord, Error, Lake, LakeRecord, Manifest, RECORDS_AT_A_TIME, layout};
 use crate::range::{DayRange, day_start};
 
 /// The days of a report.
@@ -63,10 +64,15 @@ impl Calendar<'_> {
     /// # Errors
     /// [`Error::Record`] for a record that cannot be understood, [`Error::Store`] if one cannot be read.
     pub fn last_complete(&mut self) -> Result<Option<Date>, Error> {
-        for date in self.dates.clone().into_iter().rev() {
-            self.read(date..=date)?;
-            if self.read.days.get(&date).is_some_and(DayRecord::is_whole) {
-                return Ok(Some(date));
+        let dates: Vec<Date> = self.dates.iter().rev().copied().collect();
+        // The newest but one as a rule; where none is complete, all are looked at.
+        let (newest, others) = dates.split_at(dates.len().min(2));
+        for dates in std::iter::once(newest).chain(others.chunks(RECORDS_AT_A_TIME)) {
+            let (Some(last), Some(first)) = (dates.first(), dates.last()) else { continue };
+            self.read(*first..=*last)?;
+            let is_whole = |date: &&Date| self.read.days.get(*date).is_some_and(DayRecord::is_whole);
+            if let Some(date) = dates.iter().find(is_whole) {
+                return Ok(Some(*date));
             }
         }
         Ok(None)

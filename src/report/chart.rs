@@ -178,7 +178,7 @@ impl Earlier {
 /// The columns that name each bar or point: the one that was asked for, and the others that name a row where several
 /// rows would have the same name.
 fn naming(answer: &Answer, rows: &[usize], wanted: &str) -> Vec<String> {
-    let key = layout::naming(&answer.query.header);
+    let key = layout::naming(answer, 0..rows.len());
     let mut names: Vec<String> =
         rows.iter().map(|row| layout::key(answer.table.value(*row, wanted))).collect();
     names.sort_unstable();
@@ -222,7 +222,7 @@ fn plain(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 1e15 {
         return text::count(value as i64);
     }
-    format!("{value:.2}")
+    text::number(value)
 }
 
 #[cfg(test)]

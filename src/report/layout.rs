@@ -2,12 +2,13 @@
 //!
 //! Shared by the text formats; the cells are not yet escaped for any of them. Must not know widths or colours.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::analysis::Answer;
 use crate::analysis::catalogue::Query;
 use crate::analysis::compare::{CHANGE, P, PREVIOUS, STATE};
-use crate::analysis::header::{ChartKind, Header, Rate};
+use crate::analysis::header::{ChartKind, Rate};
 use crate::analysis::rate::{HIGH, LOW, UNKNOWN};
 use crate::analysis::table::{Type, Value};
 
@@ -172,7 +173,7 @@ fn plain_columns(answer: &Answer) -> impl Iterator<Item = usize> + '_ {
 fn upright(answer: &Answer, rows: Range<usize>) -> Layout {
     let table = &answer.table;
     let header = &answer.query.header;
-    let names = naming(header);
+    let names = naming(answer, rows.clone());
     let plain: Vec<usize> = plain_columns(answer).collect();
     let mut columns: Vec<Heading> = Vec::new();
     for at in &plain {
@@ -219,15 +220,17 @@ fn upright(answer: &Answer, rows: Range<usize>) -> Layout {
     Layout { sideways: false, facts: Vec::new(), columns, rows, all }
 }
 
-/// The part of the key that a reader knows a row by: of a ranking by figures, what lies behind the column that its bars
-/// are named by only tells rows apart.
-pub(super) fn naming(header: &Header) -> &[String] {
-    let last =
-        header.chart.as_ref().and_then(|chart| header.key.iter().position(|column| *column == chart.by));
-    match last {
-        Some(last) if header.rates.is_empty() => &header.key[..=last],
-        _ => &header.key,
-    }
+/// The part of the key that a reader knows these rows by. Of a ranking by figures it ends with the column that the bars
+/// are named by, if hardly two rows have the same there: what follows is for telling these apart.
+pub(super) fn naming(answer: &Answer, rows: Range<usize>) -> &[String] {
+    let header = &answer.query.header;
+    let last = header.chart.as_ref().and_then(|chart| header.key.iter().position(|key| *key == chart.by));
+    let Some(short) = last.filter(|_| header.rates.is_empty()).map(|last| &header.key[..=last]) else {
+        return &header.key;
+    };
+    let name = |row| short.iter().map(|column| key(answer.table.value(row, column))).collect::<Vec<_>>();
+    let names: HashSet<Vec<String>> = rows.clone().map(name).collect();
+    if 2 * names.len() > rows.len() { short } else { &header.key }
 }
 
 fn sideways_layout(answer: &Answer) -> Layout {
@@ -312,11 +315,7 @@ fn shown(value: &Value) -> String {
         Value::Null => NOTHING.to_owned(),
         Value::Integer(value) => text::count(*value),
         Value::Number(value) if !value.is_finite() => NOTHING.to_owned(),
-        // Of what is large, no fraction matters.
-        Value::Number(value) if value.abs() >= 100.0 && value.abs() < 1e15 => {
-            text::count(value.round() as i64)
-        }
-        Value::Number(value) => format!("{value:.2}"),
+        Value::Number(value) => text::number(*value),
         Value::Text(value) => value.clone(),
         Value::Boolean(value) => if *value { "yes" } else { "no" }.to_owned(),
         Value::Date(day) => day.to_string(),

@@ -135,6 +135,14 @@ pub fn spans(days: &[Date]) -> String {
     words.join(", ")
 }
 
+/// A number that is no count: with two decimals, but whole where it is large and no fraction matters.
+pub fn number(value: f64) -> String {
+    if (100.0..1e15).contains(&value.abs()) {
+        return count(value.round() as i64);
+    }
+    format!("{value:.2}")
+}
+
 /// An interval of shares in percent: `[5.8–7.3]`.
 pub fn interval(low: f64, high: f64) -> String {
     format!("[{}–{}]", bare_percent(low), bare_percent(high))

@@ -114,8 +114,13 @@ pub(super) fn each_of_value<'a>(
         Some(found) => found,
         None => {
             let raw = serde_json::from_str::<&RawValue>(text)?.get();
-            let list = Resource { list: Some(raw), ..Resource::empty(raw) };
-            if raw.starts_with('[') { list } else { resource(raw, names) }
+            let mut found = Resource::empty(raw);
+            if raw.starts_with('[') {
+                found.list = Some(raw);
+            } else {
+                found.read_piecewise(names);
+            }
+            found
         }
     };
     match found.list {

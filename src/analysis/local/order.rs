@@ -6,26 +6,31 @@
 use polars::prelude::{DataFrame, IntoLazy, PolarsResult};
 use polars::sql::SQLContext;
 
-/// A SELECT, and what its last ORDER BY says, if that begins a line and is that of the outermost SELECT.
+use crate::analysis::bind::tokens;
+
+/// A SELECT, and what its own ORDER BY says, if that begins a line.
 pub(super) fn apart(sql: &str) -> Option<(&str, &str)> {
-    let apart = sql.split_at(sql.rfind("\nORDER BY")?);
-    is_outermost(apart.1).then_some(apart)
+    let (mut depth, mut at, mut order) = (0, 0, None);
+    for token in tokens(sql) {
+        let text = token.ok()?.text;
+        match text {
+            "(" => depth += 1,
+            ")" => depth -= 1,
+            "ORDER" if depth == 0 && sql[..at].ends_with('\n') => order = Some(at - 1),
+            _ => {}
+        }
+        at += text.len();
+    }
+    Some(sql.split_at(order?))
 }
 
-/// Whether the end of a statement closes no parenthesis that it does not open.
-fn is_outermost(end: &str) -> bool {
-    let deeper = |depth: i32, c: char| match c {
-        '(' => Some(depth + 1),
-        ')' => Some(depth - 1).filter(|depth| *depth >= 0),
-        _ => Some(depth),
-    };
-    end.chars().try_fold(0, deeper).is_some()
-}
-
-/// Whether it says how rows are ordered, and not also which of them there are.
-pub(super) fn only(order: &str) -> bool {
-    let cuts = |word: &str| ["LIMIT", "OFFSET", "FETCH"].iter().any(|cut| word.eq_ignore_ascii_case(cut));
-    !order.split_whitespace().any(cuts)
+/// Whether the order of the statement's rows has no say in which rows there are.
+pub(super) fn is_idle(sql: &str) -> bool {
+    let words = tokens(sql).filter_map(Result::ok).map(|token| token.text.to_ascii_uppercase());
+    // With an ON behind it, DISTINCT keeps the first of each.
+    let words: Vec<String> = words.filter(|word| !word.trim().is_empty()).collect();
+    let cuts = |word: &String| ["LIMIT", "OFFSET", "FETCH"].contains(&word.as_str());
+    !words.iter().any(cuts) && !words.windows(2).any(|pair| pair[0] == "DISTINCT" && pair[1] == "ON")
 }
 
 /// The rows in an order over their own columns.
@@ -46,9 +51,19 @@ mod tests {
         assert_eq!(apart(sql), Some((select, "\nORDER BY y DESC, x")));
         assert_eq!(apart("SELECT x FROM sessions ORDER BY x"), None);
         assert_eq!(apart("SELECT *\nFROM (\n  SELECT x\nORDER BY COALESCE(x, 1)\n) AS a"), None);
-        assert!(apart("SELECT x\nFROM sessions\nORDER BY COALESCE(x, (1))").is_some());
-        assert!(
-            only("\nORDER BY y DESC, x") && !only("\nORDER BY x\nlimit 3") && !only("\nORDER BY x OFFSET 1")
-        );
+        assert_eq!(apart("SELECT '\nORDER BY x' AS y\nFROM sessions"), None);
+        assert!(apart("SELECT x\nFROM sessions\nORDER BY REPLACE(x, ')', '(') -- :)").is_some());
+    }
+
+    #[test]
+    fn an_order_that_says_which_rows_there_are_is_not_idle() {
+        assert!(is_idle("SELECT DISTINCT x\nFROM sessions AS a\nJOIN b ON a.x = b.x\nORDER BY 'limit', x"));
+        for sql in [
+            "SELECT x\nFROM sessions\nORDER BY COALESCE(x, 1)limit 3",
+            "SELECT x\nFROM sessions\nORDER BY x OFFSET 1",
+            "SELECT DISTINCT ON (x) x\nFROM sessions\nORDER BY x, y",
+        ] {
+            assert!(!is_idle(sql), "{sql}");
+        }
     }
 }
