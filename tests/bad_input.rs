@@ -212,6 +212,19 @@ fn a_damaged_record_or_day_file_is_told_by_its_name() {
 }
 
 #[test]
+fn a_day_that_was_lost_is_missing_and_not_quiet() {
+    let home = Home::new();
+    home.fetch(&sandbox(200, 5)).succeeds();
+    let lost = home.lake().dates().into_iter().nth(2).unwrap();
+    fs::remove_file(home.lake().day_file(&lost)).unwrap();
+    fs::remove_file(home.lake().path(&format!("_session_risk/days/{lost}.json"))).unwrap();
+    let outcome = home.command("report network_risk --lake lake --last 3d --format csv").succeeds();
+    assert!(outcome.stderr.contains(&format!("missing or still open: {lost}")), "{}", outcome.stderr);
+    let status = home.command("status --lake lake").succeeds();
+    assert!(status.stdout.contains(&format!("1 day: {lost}")), "{}", status.stdout);
+}
+
+#[test]
 fn a_report_reads_the_records_of_its_own_days_only() {
     let home = Home::new();
     home.fetch(&sandbox(200, 5)).succeeds();

@@ -167,8 +167,7 @@ fn holes(manifest: &Manifest) -> Vec<Date> {
     let is_over = |date: Date| {
         date.tomorrow().is_ok_and(|next| walked_until.is_none_or(|until| day_start(next) <= until))
     };
-    let is_whole =
-        |date: Date| manifest.days.get(&date).is_some_and(DayRecord::is_whole) || manifest.covers_day(date);
+    let is_whole = |date: Date| manifest.is_whole(date, recorded().next());
     let days = first.series(1.day()).take_while(|date| *date <= last);
     days.filter(|date| is_over(*date) && !is_whole(*date)).collect()
 }

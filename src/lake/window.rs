@@ -93,7 +93,7 @@ impl Calendar<'_> {
     /// [`Error::Record`] for a record that cannot be understood, [`Error::Store`] if one cannot be read.
     pub fn days_of(&mut self, range: DayRange) -> Result<Window, Error> {
         self.read(range.since()..=range.until())?;
-        Ok(self.read.days_of(range))
+        Ok(self.read.days_of(range, self.first()))
     }
 
     /// Reads the records of these days that were not read yet.
@@ -108,21 +108,26 @@ impl Calendar<'_> {
 }
 
 impl Manifest {
-    fn days_of(&self, range: DayRange) -> Window {
+    fn days_of(&self, range: DayRange, first: Option<Date>) -> Window {
         let recorded = || self.days.range(range.since()..=range.until()).map(|(_, day)| day);
-        let is_complete = |date: &Date| match self.days.get(date) {
-            Some(day) => day.is_whole(),
-            // Before the API's oldest session there is nothing to record, and yet nothing is missing.
-            None => self.covers_day(*date),
-        };
         Window {
             with_file: recorded().filter(|day| day.rows > 0).map(|day| day.date).collect(),
-            incomplete: range.days().filter(|date| !is_complete(date)).collect(),
+            incomplete: range.days().filter(|date| !self.is_whole(*date, first)).collect(),
             newest: recorded().filter_map(|day| day.newest).max(),
         }
     }
 
-    pub(super) fn covers_day(&self, date: Date) -> bool {
+    /// Whether nothing of a day is missing, in a lake whose first record is that of `first`.
+    pub(super) fn is_whole(&self, date: Date, first: Option<Date>) -> bool {
+        match self.days.get(&date) {
+            Some(day) => day.is_whole(),
+            // Before the API's oldest session there is nothing to record, and yet nothing is missing. Of any later day that
+            // was walked a record was lost.
+            None => first.is_none_or(|first| date < first) && self.covers_day(date),
+        }
+    }
+
+    fn covers_day(&self, date: Date) -> bool {
         date.tomorrow().is_ok_and(|next| self.lake.covers(day_start(date), day_start(next)))
     }
 }
