@@ -2,8 +2,9 @@
 //! the rows that the SQL gives, and so the same whichever engine gave them.
 //!
 //! Owns which steps there are, which columns and parameters each needs, and that they are there; the steps
-//! themselves are one file each. A step sees the rows after the SQL and makes another table of them, to which the
-//! header's key, rates and chart refer. Must not know which engine ran nor how a table is shown.
+//! themselves are one file each. A step sees the rows after the SQL, in whatever order an engine gives them, and makes
+//! another table of them, to which the header's key, rates and chart refer. Must not know which engine ran nor how a
+//! table is shown.
 
 use std::collections::BTreeSet;
 

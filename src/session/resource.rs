@@ -32,16 +32,8 @@ pub(super) enum Slot<'a> {
 
 impl<'a> Slot<'a> {
     fn read(raw: &'a str, kind: Kind) -> Self {
-        if raw == "null" {
-            return Self::Null;
-        }
-        let read = match kind {
-            Kind::Text => text(raw).map(Self::Text),
-            Kind::Boolean => raw.parse().ok().map(Self::Boolean),
-            Kind::Number => number(raw).map(Self::Number),
-            Kind::Moment => text(raw).and_then(|text| moment(&text)).map(Self::Moment),
-        };
-        read.unwrap_or(Self::Wrong(raw))
+        let mut json = serde_json::Deserializer::from_str(raw);
+        Typed(kind).deserialize(&mut json).unwrap_or(Self::Wrong(raw))
     }
 }
 
@@ -272,9 +264,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Relationships<'_, 'a> {
         while let Some(Name(name)) = members.next_key()? {
             match RELATIONSHIPS.iter().position(|(relationship, _)| *relationship == name) {
                 Some(place) => {
-                    let related = members.next_value::<Option<Relationship<'_>>>()?;
-                    let related = related.and_then(|relationship| relationship.data);
-                    resource.relationships[place] = related.map_or(Slot::Null, |Related { id }| id.0);
+                    resource.relationships[place] = members.next_value::<Link<'_>>()?.0;
                 }
                 None => {
                     let value = members.next_value::<&RawValue>()?;
@@ -310,9 +300,9 @@ impl<'de> DeserializeSeed<'de> for Typed {
             return deserializer.deserialize_any(self);
         }
         // The parser's own numbers are not those of the text to the last bit.
-        match Slot::read(<&RawValue>::deserialize(deserializer)?.get(), kind) {
-            Slot::Wrong(_) => Err(D::Error::custom("a number is wanted")),
-            number => Ok(number),
+        match <&RawValue>::deserialize(deserializer)?.get() {
+            "null" => Ok(Slot::Null),
+            raw => number(raw).map(Slot::Number).ok_or_else(|| D::Error::custom("a number is wanted")),
         }
     }
 }
@@ -368,6 +358,16 @@ struct Related<'a> {
     id: Id<'a>,
 }
 
+/// The id that a relationship leads to; null where it leads nowhere.
+struct Link<'a>(Slot<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Link<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let related = Option::<Relationship<'_>>::deserialize(deserializer)?.and_then(|found| found.data);
+        Ok(Self(related.map_or(Slot::Null, |Related { id }| id.0)))
+    }
+}
+
 /// An id, or null.
 struct Id<'a>(Slot<'a>);
 
@@ -385,13 +385,6 @@ fn each_member<'a>(raw: &'a str, each: impl FnMut(Cow<'a, str>, &'a str)) -> boo
 
 /// The members of an object, each handed to a function.
 struct Members<F>(F);
-
-impl<'de, F: FnMut(Cow<'de, str>, &'de str)> DeserializeSeed<'de> for Members<F> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
 
 impl<'de, F: FnMut(Cow<'de, str>, &'de str)> Visitor<'de> for Members<F> {
     type Value = ();
@@ -415,11 +408,7 @@ fn name_of(raw: &RawValue) -> Cow<'_, str> {
 
 /// The id in `{"data": {"type": …, "id": …}}`; null where `data` is null.
 fn related_id(raw: &str) -> Slot<'_> {
-    match serde_json::from_str::<Option<Relationship<'_>>>(raw) {
-        Ok(Some(Relationship { data: Some(related) })) => related.id.0,
-        Ok(_) => Slot::Null,
-        Err(_) => Slot::Wrong(raw),
-    }
+    serde_json::from_str::<Link<'_>>(raw).map_or(Slot::Wrong(raw), |link| link.0)
 }
 
 #[cfg(test)]
