@@ -41,25 +41,6 @@ WITH by_country AS (
   FROM sessions
   GROUP BY created_date, country_code
 ),
-by_day AS (
-  SELECT
-    created_date,
-    SUM(sessions) AS sessions,
-    SUM(vpn) AS vpn,
-    SUM(vpn_known) AS vpn_known,
-    SUM(tor) AS tor,
-    SUM(tor_known) AS tor_known,
-    SUM(proxy) AS proxy,
-    SUM(proxy_known) AS proxy_known,
-    SUM(datacenter) AS datacenter,
-    SUM(datacenter_known) AS datacenter_known,
-    SUM(anonymised) AS anonymised,
-    SUM(anonymised_known) AS anonymised_known,
-    SUM(high) AS high,
-    SUM(assessed) AS assessed
-  FROM by_country
-  GROUP BY created_date
-),
 -- One form for all figures: a count, and of a share also of how many.
 figures AS (
   SELECT
@@ -68,7 +49,7 @@ figures AS (
     CAST(NULL AS STRING) AS subject,
     sessions AS counted,
     CAST(NULL AS BIGINT) AS assessed
-  FROM by_day
+  FROM by_country
   UNION ALL
   SELECT
     created_date,
@@ -76,7 +57,7 @@ figures AS (
     CAST(NULL AS STRING) AS subject,
     vpn AS counted,
     vpn_known AS assessed
-  FROM by_day
+  FROM by_country
   UNION ALL
   SELECT
     created_date,
@@ -84,7 +65,7 @@ figures AS (
     CAST(NULL AS STRING) AS subject,
     tor AS counted,
     tor_known AS assessed
-  FROM by_day
+  FROM by_country
   UNION ALL
   SELECT
     created_date,
@@ -92,7 +73,7 @@ figures AS (
     CAST(NULL AS STRING) AS subject,
     proxy AS counted,
     proxy_known AS assessed
-  FROM by_day
+  FROM by_country
   UNION ALL
   SELECT
     created_date,
@@ -100,7 +81,7 @@ figures AS (
     CAST(NULL AS STRING) AS subject,
     datacenter AS counted,
     datacenter_known AS assessed
-  FROM by_day
+  FROM by_country
   UNION ALL
   SELECT
     created_date,
@@ -108,7 +89,7 @@ figures AS (
     CAST(NULL AS STRING) AS subject,
     anonymised AS counted,
     anonymised_known AS assessed
-  FROM by_day
+  FROM by_country
   UNION ALL
   SELECT
     created_date,
@@ -116,7 +97,7 @@ figures AS (
     CAST(NULL AS STRING) AS subject,
     high AS counted,
     assessed
-  FROM by_day
+  FROM by_country
   UNION ALL
   SELECT
     created_date,
@@ -127,6 +108,13 @@ figures AS (
   FROM by_country
   WHERE country_code IS NOT NULL
 )
-SELECT created_date, figure, subject, counted, assessed
+SELECT
+  created_date,
+  figure,
+  subject,
+  SUM(counted) AS counted,
+  -- Not every engine takes the sum of nothing but nulls for null.
+  CASE WHEN COUNT(assessed) > 0 THEN SUM(assessed) END AS assessed
 FROM figures
+GROUP BY created_date, figure, subject
 ORDER BY created_date ASC NULLS LAST, figure ASC NULLS LAST, subject ASC NULLS LAST

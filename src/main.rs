@@ -3,20 +3,25 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    give_memory_back();
+    keep_memory_at_hand();
     session_risk::cli::main(std::env::args_os())
 }
 
-/// glibc raises the size from which it asks the system for memory, and gives it back at once, with each such buffer that
-/// is freed. Buffers of pages and row groups then lie among small ones in the heaps of several threads, and the peak of
-/// an export grew with its days: 71 MB over ten, 84 MB over a hundred. With a size that stays as it begins it is 59 and
-/// 62, and reports take up to a third less, all in the same time.
+/// glibc asks the system for each buffer from 128 kB on, and gives it back at once: all reports over 10,000,000 sessions
+/// then spend 33 s of their CPU time in the kernel, and take 68 s. With buffers up to 1 MB kept at hand it is 10 s of 56.
+/// Larger ones are faster still, by a tenth, and up to a third more memory lies about. So it does in the heaps of many
+/// threads: with glibc's eight a core the peak of these reports is 2.3 GB, with two a core 1.7 to 1.9.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code, reason = "there is no safe call for it")]
-fn give_memory_back() {
-    // SAFETY: sets a number of the allocator's, in a process that has one thread yet. Refused, it changes nothing.
-    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10) };
+fn keep_memory_at_hand() {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let arenas = i32::try_from(2 * cores).unwrap_or(i32::MAX).max(4);
+    // SAFETY: sets two numbers of the allocator's, in a process that has one thread yet. Refused, they change nothing.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+        libc::mallopt(libc::M_ARENA_MAX, arenas);
+    }
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn give_memory_back() {}
+fn keep_memory_at_hand() {}
