@@ -12,7 +12,7 @@ const LIBRARIES: [(&str, &[&str]); 37] = [
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("comfy_table", &["report"]),
-    ("crc32fast", &[]),
+    ("crc32fast", &["lake"]),
     ("csv", &["report/csv"]),
     ("flate2", &["import"]),
     ("hmac", &["session/privacy"]),

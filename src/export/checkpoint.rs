@@ -13,7 +13,7 @@ use crate::lake::{self, Lake};
 use crate::persona::Place;
 
 /// The version of checkpoints; others are dropped.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// A walk in the middle of its way.
 #[derive(Debug, Clone, Serialize, Deserialize)]

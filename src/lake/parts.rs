@@ -18,9 +18,8 @@ use jiff::civil::Date;
 use parquet::arrow::ProjectionMask;
 use parquet::schema::types::SchemaDescriptor;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::{Error, Lake, hexadecimal, layout};
+use super::{Error, Lake, layout};
 use crate::session::schema::{CREATED_AT, place_of, schema};
 
 /// Rows of a batch that is read back or merged.
@@ -123,8 +122,8 @@ pub(super) struct Part {
     pub(super) date: Date,
     pub(super) name: String,
     pub(super) rows: u64,
-    /// Of its bytes, in hexadecimal: parts are not waited for to reach the disk, and a crash may take them.
-    pub(super) sha256: String,
+    /// CRC-32 of its bytes: parts are not waited for to reach the disk, and a crash may take them.
+    pub(super) checksum: u32,
     /// Its first row.
     pub(super) newest: RowKey,
 }
@@ -141,15 +140,15 @@ impl Lake {
         let name = format!("{date}-{number:06}.arrow");
         let key = layout::staged(folder, &name);
         let encoded = encode(batch).map_err(|source| Error::file("encoded", &key, source))?;
-        let sha256 = hexadecimal(&Sha256::digest(&encoded));
+        let checksum = crc32fast::hash(&encoded);
         self.write_scratch(&key, encoded)?;
-        Ok(Part { date, name, rows: batch.num_rows() as u64, sha256, newest: KeyColumns::of(batch).key(0) })
+        Ok(Part { date, name, rows: batch.num_rows() as u64, checksum, newest: KeyColumns::of(batch).key(0) })
     }
 
     /// Whether a part is there, whole.
     pub(super) fn has_part(&self, folder: &str, part: &Part) -> bool {
         let bytes = self.read_bytes(&layout::staged(folder, &part.name));
-        bytes.is_ok_and(|bytes| hexadecimal(&Sha256::digest(&bytes)) == part.sha256)
+        bytes.is_ok_and(|bytes| crc32fast::hash(&bytes) == part.checksum)
     }
 
     /// Reads a part's batches.
