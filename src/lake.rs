@@ -255,6 +255,14 @@ impl Lake {
         }
     }
 
+    /// Deletes a day's file, and its folder.
+    fn delete_day_file(&self, date: jiff::civil::Date) -> Result<(), Error> {
+        let key = layout::day_file(date);
+        self.delete(&key)?;
+        self.place.remove_folder_around(&key);
+        Ok(())
+    }
+
     /// Every key below a folder.
     fn list(&self, folder: &Key) -> Result<Vec<Key>, Error> {
         let listing = self.store.list(Some(folder)).map_ok(|found| found.location).try_collect();

@@ -65,6 +65,9 @@ fn pruned_days_are_gone_and_stay_so_until_somebody_asks_for_them() {
     };
     assert_eq!(home.lake().sessions().into_keys().collect::<Vec<_>>(), kept(&held));
     assert_eq!(of_days_before(&home, &before), Vec::<String>::new());
+    let folders = fs::read_dir(home.path("lake/sessions")).unwrap().map(|found| found.unwrap().file_name());
+    let days: Vec<_> = folders.map(|folder| folder.into_string().unwrap()).collect();
+    assert!(days.iter().all(|folder| *folder >= format!("created_date={before}")), "{days:?}");
     assert_eq!(findings(&home, 0), []);
     let status: Value =
         serde_json::from_str(&home.command("status --lake lake --format json").succeeds().stdout).unwrap();

@@ -43,7 +43,7 @@ impl Lake {
             Some(file) => self.put_in_place(file, date, seen)?,
             None => {
                 self.check_lease()?;
-                self.delete(&layout::day_file(date))?;
+                self.delete_day_file(date)?;
             }
         }
         self.record_day(&intent.record)?;

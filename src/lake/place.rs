@@ -65,6 +65,15 @@ impl Place {
         }
     }
 
+    /// Removes the folder that a file lay in, if nothing else lies there. One that stays is no harm.
+    pub(super) fn remove_folder_around(&self, key: &Key) {
+        if let Self::Folder(root) = self
+            && let Some(folder) = root.join(key.as_ref()).parent()
+        {
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+
     /// Removes what killed writers had not finished: it lies beside what it was to become, with a number at its name,
     /// and the store does not list it. Only for whoever holds the lock.
     pub(super) fn clear_unfinished(&self) {
@@ -82,8 +91,8 @@ impl Place {
         }
     }
 
-    /// Takes a lake's folders away again if nothing was ever put into it but a record of nothing. In a bucket only the lease is left of such a
-    /// lake, and it stays: another run may be about to take it.
+    /// Takes a lake's folders away again if nothing was ever put into it but a record of nothing. In a bucket only the
+    /// lease is left of such a lake, and it stays: another run may be about to take it.
     pub(super) fn discard_if_empty(&self) {
         let Self::Folder(root) = self else { return };
         let internal = root.join(layout::INTERNAL);

@@ -65,7 +65,7 @@ impl Lake {
         for date in &pruned.days {
             // Reports go by the records: without one they do not miss its file.
             self.delete(&layout::day_record(*date))?;
-            self.delete(&layout::day_file(*date))?;
+            self.delete_day_file(*date)?;
         }
         for key in self.list(&layout::damaged())? {
             if layout::day_of_put_aside(&key).is_some_and(|date| date < before) {

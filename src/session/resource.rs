@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_json::value::RawValue;
 
 use super::names::Names;
@@ -64,8 +64,8 @@ fn moment(text: &str) -> Option<i64> {
 pub(super) struct Resource<'a> {
     /// The whole of it, as it came.
     pub(super) raw: &'a str,
-    /// A list `data`, which makes it no resource but a page.
-    list: Option<&'a str>,
+    /// The elements of a list `data`, which makes it no resource but a page.
+    list: Option<Vec<&'a RawValue>>,
     /// Whether the list's element was an object at all.
     pub(super) is_object: bool,
     pub(super) kind: Option<Cow<'a, str>>,
@@ -107,19 +107,15 @@ pub(super) fn each_of_value<'a>(
         None => {
             let raw = serde_json::from_str::<&RawValue>(text)?.get();
             let mut found = Resource::empty(raw);
-            if raw.starts_with('[') {
-                found.list = Some(raw);
-            } else {
+            found.list = elements(raw);
+            if found.list.is_none() {
                 found.read_piecewise(names);
             }
             found
         }
     };
     match found.list {
-        Some(list) => {
-            let elements: Vec<&RawValue> = serde_json::from_str(list)?;
-            elements.into_iter().for_each(|element| each(resource(element.get(), names)));
-        }
+        Some(list) => list.into_iter().for_each(|element| each(resource(element.get(), names))),
         None => each(found),
     }
     Ok(())
@@ -161,7 +157,7 @@ impl<'a> Resource<'a> {
         match name {
             "id" => self.id = text(raw),
             "type" => self.kind = text(raw),
-            "data" if raw.starts_with('[') => self.list = Some(raw),
+            "data" => self.list = elements(raw),
             _ => {}
         }
     }
@@ -199,6 +195,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Straight<'_, '_, 'a> {
             match &*name {
                 "attributes" => members.next_value_seed(Attributes(resource, names))?,
                 "relationships" => members.next_value_seed(Relationships(resource))?,
+                "data" => resource.list = members.next_value::<Elements<'_>>()?.0,
                 _ => resource.member(&name, members.next_value::<&RawValue>()?.get()),
             }
         }
@@ -274,6 +271,48 @@ impl<'de: 'a, 'a> Visitor<'de> for Relationships<'_, 'a> {
         }
         Ok(())
     }
+}
+
+/// The elements of a list; none of any other value.
+struct Elements<'a>(Option<Vec<&'a RawValue>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OfList).map(Self)
+    }
+}
+
+/// Reads the elements of a list, and goes over an object or null. Fails on anything else.
+struct OfList;
+
+impl<'de> Visitor<'de> for OfList {
+    type Value = Option<Vec<&'de RawValue>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element()? {
+            elements.push(element);
+        }
+        Ok(Some(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        while members.next_entry::<&RawValue, &RawValue>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+/// The elements of a list, of a text whose syntax has been checked; none of any other value.
+fn elements(raw: &str) -> Option<Vec<&RawValue>> {
+    raw.starts_with('[').then(|| serde_json::from_str(raw).ok())?
 }
 
 /// A member's name.

@@ -289,7 +289,7 @@ impl Repair<'_> {
             let staged = stage.take(*date);
             if staged.parts.is_empty() && staged.rest()?.is_none() {
                 self.lake.delete(&layout::day_record(*date))?;
-                self.lake.delete(&layout::day_file(*date))?;
+                self.lake.delete_day_file(*date)?;
                 continue;
             }
             let imported = old.is_some_and(|old| old.imported);
