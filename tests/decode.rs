@@ -69,8 +69,18 @@ fn odd() -> impl Strategy<Value = String> {
 fn name() -> impl Strategy<Value = String> {
     let known = select(&ATTRIBUTES[..]).prop_map(|attribute| attribute.column.to_owned());
     let kebab = select(&ATTRIBUTES[..]).prop_map(|attribute| attribute.column.replace('_', "-"));
-    let other =
-        select(vec!["createdAt", "isVpn", "", "inquiry", "device", "id", "\\ud800", "a\\\"b", "Ünknown"]);
+    let other = select(vec![
+        "createdAt",
+        "isVpn",
+        "",
+        "inquiry",
+        "device",
+        "id",
+        "data",
+        "\\ud800",
+        "a\\\"b",
+        "Ünknown",
+    ]);
     prop_oneof![known, kebab, other.prop_map(str::to_owned)]
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Unexpected, Visitor};
 use serde_json::value::RawValue;
 
 use super::names::Names;
@@ -107,7 +107,7 @@ pub(super) fn each_of_value<'a>(
         None => {
             let raw = serde_json::from_str::<&RawValue>(text)?.get();
             let mut found = Resource::empty(raw);
-            found.list = elements(raw);
+            found.list = serde_json::from_str(raw).ok();
             if found.list.is_none() {
                 found.read_piecewise(names);
             }
@@ -157,7 +157,7 @@ impl<'a> Resource<'a> {
         match name {
             "id" => self.id = text(raw),
             "type" => self.kind = text(raw),
-            "data" => self.list = elements(raw),
+            "data" => self.list = serde_json::from_str(raw).ok().or(self.list.take()),
             _ => {}
         }
     }
@@ -195,7 +195,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Straight<'_, '_, 'a> {
             match &*name {
                 "attributes" => members.next_value_seed(Attributes(resource, names))?,
                 "relationships" => members.next_value_seed(Relationships(resource))?,
-                "data" => resource.list = members.next_value::<Elements<'_>>()?.0,
+                "data" => resource.list = members.next_value::<Option<_>>()?.or(resource.list.take()),
                 _ => resource.member(&name, members.next_value::<&RawValue>()?.get()),
             }
         }
@@ -271,48 +271,6 @@ impl<'de: 'a, 'a> Visitor<'de> for Relationships<'_, 'a> {
         }
         Ok(())
     }
-}
-
-/// The elements of a list; none of any other value.
-struct Elements<'a>(Option<Vec<&'a RawValue>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OfList).map(Self)
-    }
-}
-
-/// Reads the elements of a list, and goes over an object or null. Fails on anything else.
-struct OfList;
-
-impl<'de> Visitor<'de> for OfList {
-    type Value = Option<Vec<&'de RawValue>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut elements = Vec::new();
-        while let Some(element) = list.next_element()? {
-            elements.push(element);
-        }
-        Ok(Some(elements))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        while members.next_entry::<&RawValue, &RawValue>()?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-}
-
-/// The elements of a list, of a text whose syntax has been checked; none of any other value.
-fn elements(raw: &str) -> Option<Vec<&RawValue>> {
-    raw.starts_with('[').then(|| serde_json::from_str(raw).ok())?
 }
 
 /// A member's name.
@@ -492,6 +450,14 @@ mod tests {
         let mut pieces = Resource::empty(text);
         pieces.read_piecewise(&mut names);
         assert_eq!(in_one_go, format!("{pieces:?}"));
+        for data in ["[]", "[1,{\"id\":\"\\ud800\"},[2]]", "null", "[1],\"data\":null"] {
+            let text = text.replacen('{', &format!("{{\"data\":{data},"), 1);
+            let in_one_go = straight(&text, &mut names).unwrap();
+            assert_eq!(in_one_go.list.is_some(), data != "null", "{data}");
+            let mut pieces = Resource::empty(&text);
+            pieces.read_piecewise(&mut names);
+            assert_eq!(format!("{in_one_go:?}"), format!("{pieces:?}"));
+        }
         for (sound, not_so) in [
             ("true", "\"yes\""),
             ("145Z", "145"),
