@@ -193,8 +193,8 @@ impl<'de: 'a, 'a> Visitor<'de> for Straight<'_, '_, 'a> {
         resource.is_object = true;
         while let Some(Name(name)) = members.next_key()? {
             match &*name {
-                "attributes" => members.next_value_seed(Attributes(resource, names))?,
-                "relationships" => members.next_value_seed(Relationships(resource))?,
+                "attributes" => members.next_value_seed(Object(Attributes(resource, names)))?,
+                "relationships" => members.next_value_seed(Object(Relationships(resource)))?,
                 "data" => resource.list = members.next_value::<Option<_>>()?.or(resource.list.take()),
                 _ => resource.member(&name, members.next_value::<&RawValue>()?.get()),
             }
@@ -203,15 +203,18 @@ impl<'de: 'a, 'a> Visitor<'de> for Straight<'_, '_, 'a> {
     }
 }
 
-/// Reads a resource's attributes.
-struct Attributes<'r, 'n, 'a>(&'r mut Resource<'a>, &'n mut Names);
+/// Hands an object to its reader.
+struct Object<V>(V);
 
-impl<'de: 'a, 'a> DeserializeSeed<'de> for Attributes<'_, '_, 'a> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Object<V> {
+    type Value = V::Value;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        deserializer.deserialize_map(self.0)
     }
 }
+
+/// Reads a resource's attributes.
+struct Attributes<'r, 'n, 'a>(&'r mut Resource<'a>, &'n mut Names);
 
 impl<'de: 'a, 'a> Visitor<'de> for Attributes<'_, '_, 'a> {
     type Value = ();
@@ -241,13 +244,6 @@ impl<'de: 'a, 'a> Visitor<'de> for Attributes<'_, '_, 'a> {
 
 /// Reads a resource's relationships.
 struct Relationships<'r, 'a>(&'r mut Resource<'a>);
-
-impl<'de: 'a, 'a> DeserializeSeed<'de> for Relationships<'_, 'a> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
 
 impl<'de: 'a, 'a> Visitor<'de> for Relationships<'_, 'a> {
     type Value = ();
