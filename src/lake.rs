@@ -192,9 +192,13 @@ impl Lake {
         self.place.path(&layout::day_file(day))
     }
 
-    /// Runs one of the store's operations to its end.
+    /// Runs one of the store's operations to its end. Those on a folder do it on this very thread, where no runtime is
+    /// at hand: to pass each to another thread and back would take longer than most of them.
     fn wait<T>(&self, operation: impl Future<Output = T>) -> T {
-        self.runtime.block_on(operation)
+        match self.place {
+            Place::Folder(_) => futures_executor::block_on(operation),
+            Place::Bucket { .. } => self.runtime.block_on(operation),
+        }
     }
 
     fn read_bytes(&self, key: &Key) -> Result<Bytes, Error> {

@@ -156,11 +156,17 @@ impl Sightings {
         self.sessions = Some(self.sessions.map_or(span, |seen| seen.with(span)));
         self.present = decoded.absent.iter().fold(self.present, |present, absent| present | !absent);
         self.attributes.resize(COLUMNS, None);
+        let newest_first = created.is_sorted_by(|newer, older| newer >= older);
         for (nth, seen) in self.attributes.iter_mut().enumerate() {
             let column = batch.column(place_of_bit(nth));
             if seen.is_none_or(|seen| seen.with(span) != seen) {
-                let known = (0..column.len()).filter(|row| column.is_valid(*row)).map(|row| created[row]);
-                let found = if column.null_count() == 0 { Some(span) } else { Span::of(known) };
+                let mut known = (0..column.len()).filter(|row| column.is_valid(*row)).map(|row| created[row]);
+                let found = match () {
+                    () if column.null_count() == 0 => Some(span),
+                    // As pages come: the first and the last that are known say it.
+                    () if newest_first => Span::of([known.next(), known.next_back()].into_iter().flatten()),
+                    () => Span::of(known),
+                };
                 *seen = seen.map_or(found, |seen| Some(found.map_or(seen, |found| seen.with(found))));
             }
         }
@@ -169,11 +175,18 @@ impl Sightings {
             else {
                 continue;
             };
+            // Where the one before was found: many a value comes again at once.
+            let mut before = 0;
             for (value, at) in column.iter().zip(created) {
                 let Some(value) = value else { continue };
                 let at = Span { first: *at, last: *at };
-                match seen.iter().position(|(known, _)| known == value) {
-                    Some(place) => seen[place].1 = seen[place].1.with(at),
+                let is_it = |(known, _): &(String, Span)| known == value;
+                let again = seen.get(before).is_some_and(is_it).then_some(before);
+                match again.or_else(|| seen.iter().position(is_it)) {
+                    Some(place) => {
+                        seen[place].1 = seen[place].1.with(at);
+                        before = place;
+                    }
                     None if seen.len() < MOST && value.len() <= LONGEST => seen.push((value.to_owned(), at)),
                     None => {}
                 }

@@ -2,14 +2,16 @@
 //!
 //! Must not know what the rows say nor when a file may be seen.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 
 use jiff::civil::Date;
 use object_store::path::Path as Key;
 use object_store::{
     ObjectStore, ObjectStoreExt, PutMode, PutPayload, PutPayloadMut, UpdateVersion, WriteMultipart,
 };
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
@@ -40,10 +42,9 @@ impl Lake {
         let sink = match self.place {
             Place::Folder(_) => {
                 let key = layout::staged(folder, &format!("{date}.parquet"));
-                let upload = self
-                    .wait(begin(&self.store, &key))
-                    .map_err(|source| store_error("write", &key, source))?;
-                Sink::Staged(key, upload)
+                let file =
+                    create(&self.place.path(&key)).map_err(|source| Error::file("written", &key, source))?;
+                Sink::Staged(key, file)
             }
             Place::Bucket { .. } => Sink::Kept(PutPayloadMut::new()),
         };
@@ -99,8 +100,9 @@ impl Lake {
 
 /// Where a new file's bytes go.
 enum Sink {
-    /// Under staging, from where it is moved.
-    Staged(Key, WriteMultipart),
+    /// Under staging, from where it is moved. Not by way of the store: that would put it in place there first, and
+    /// wait for the disk once more for that.
+    Staged(Key, File),
     /// Nowhere yet.
     Kept(PutPayloadMut),
     /// To its place, where it is seen once it is complete.
@@ -129,6 +131,14 @@ enum Finished {
     Parts(WriteMultipart),
 }
 
+/// A new file, and the folder for it.
+fn create(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    File::create(path)
+}
+
 async fn begin(store: &dyn ObjectStore, key: &Key) -> object_store::Result<WriteMultipart> {
     Ok(WriteMultipart::new_with_chunk_size(store.put_multipart(key).await?, PART_BYTES))
 }
@@ -146,7 +156,8 @@ impl Write for StoreWriter {
         }
         match &mut self.sink {
             Sink::Kept(kept) => kept.extend_from_slice(bytes),
-            Sink::Staged(_, upload) | Sink::Parts(upload) => {
+            Sink::Staged(_, file) => file.write_all(bytes)?,
+            Sink::Parts(upload) => {
                 // At most two chunks under way: memory is bounded by them, not by the file.
                 runtime.block_on(upload.wait_for_capacity(2))?;
                 let _runtime = runtime.enter();
@@ -167,15 +178,15 @@ impl StoreWriter {
     /// Ends the file; its place is still as it was.
     pub(super) fn finish(self) -> Result<Encoded, Error> {
         let Self { lake, target, sink, digest, bytes } = self;
-        let failed = |source| store_error("write", &target, source);
         let sink = match sink {
-            Sink::Staged(key, upload) => {
-                lake.wait(upload.finish()).map_err(failed)?;
+            Sink::Staged(key, file) => {
+                file.sync_all().map_err(|source| Error::file("written", &key, source))?;
                 Finished::Staged(key)
             }
             Sink::Kept(kept) => Finished::Kept(kept.freeze()),
             Sink::Parts(mut upload) => {
-                lake.wait(upload.wait_for_capacity(1)).map_err(failed)?;
+                let waited = lake.wait(upload.wait_for_capacity(1));
+                waited.map_err(|source| store_error("write", &target, source))?;
                 Finished::Parts(upload)
             }
         };
@@ -203,9 +214,15 @@ pub(super) fn properties(run_id: &str, privacy: &Mode) -> WriterProperties {
             KeyValue::new("session_risk.schema_version".to_owned(), SCHEMA_VERSION.to_string()),
             KeyValue::new("session_risk.privacy".to_owned(), privacy.to_string()),
         ]));
-    // Ids hardly repeat within a day: a dictionary would only hold them twice.
-    for unique in ["session_id", "inquiry_id"] {
+    // They hardly repeat within a day: a dictionary would only hold them twice.
+    for unique in ["session_id", "inquiry_id", "device_id", "network_id", "ip_address"] {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(unique), false);
+    }
+    // Nor do moments, and they are close to those of the row before.
+    for moment in ["created_at", "started_at", "expired_at"] {
+        properties = properties
+            .set_column_dictionary_enabled(ColumnPath::from(moment), false)
+            .set_column_encoding(ColumnPath::from(moment), Encoding::DELTA_BINARY_PACKED);
     }
     properties.build()
 }

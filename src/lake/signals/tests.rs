@@ -5,12 +5,16 @@ use crate::session::decode::{Decoder, Seen};
 
 /// Sessions of a day, each made by a function of its number.
 fn sessions(day: &str, count: usize, attributes: impl Fn(usize) -> String) -> Sightings {
+    of((0..count).map(|nth| (day.to_owned(), attributes(nth))))
+}
+
+/// Sessions in this order, each of a day.
+fn of(sessions: impl Iterator<Item = (String, String)>) -> Sightings {
     let mut decoder = Decoder::default();
     let seen = Seen { environment: None, at: "2026-11-30T00:00:00Z".parse().unwrap() };
-    for nth in 0..count {
+    for (nth, (day, attributes)) in sessions.enumerate() {
         let text = format!(
-            r#"{{"type":"inquiry-session","id":"iqse_{nth}","attributes":{{"created-at":"{day}T10:00:00Z",{}}}}}"#,
-            attributes(nth)
+            r#"{{"type":"inquiry-session","id":"iqse_{nth}","attributes":{{"created-at":"{day}T10:00:00Z",{attributes}}}}}"#,
         );
         decoder.value(text.as_bytes(), &seen).unwrap();
     }
@@ -60,6 +64,30 @@ fn a_new_attribute_a_new_value_and_a_new_name_are_told_once() {
     assert_eq!(record.attributes["is_vpn"].days, days("2026-11-20", "2026-11-21"));
     assert_eq!(record.attributes["status"].values["canceled"], days("2026-11-21", "2026-11-21"));
     assert_eq!(record.unknown.keys().collect::<Vec<_>>(), ["liveness"]);
+}
+
+#[test]
+fn the_order_of_sessions_does_not_matter() {
+    let session = |day: usize| {
+        let values = match day {
+            3 | 9 | 14 => r#""status":"expired","is-vpn":true,"threat-level":"high""#,
+            1 | 20 => r#""status":"active","is-vpn":null"#,
+            _ => r#""status":"expired","is-vpn":null,"threat-level":null"#,
+        };
+        (format!("2026-11-{day:02}"), values.to_owned())
+    };
+    let record = |days: &mut dyn Iterator<Item = usize>| {
+        let mut record = SignalsRecord::default();
+        record.take_in(&of(days.map(session)));
+        record
+    };
+    let newest_first = record(&mut (1..=20).rev());
+    let days = |first, last| Days { first_seen: date(first), last_seen: date(last) };
+    assert_eq!(newest_first.attributes["is_vpn"].days, days("2026-11-03", "2026-11-14"));
+    assert_eq!(newest_first.attributes["status"].values["active"], days("2026-11-01", "2026-11-20"));
+    assert_eq!(newest_first.attributes["threat_level"].values["high"], days("2026-11-03", "2026-11-14"));
+    assert_eq!(newest_first, record(&mut (1..=20)));
+    assert_eq!(newest_first, record(&mut (0..20).map(|nth| nth * 7 % 20 + 1)));
 }
 
 #[test]
