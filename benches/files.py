@@ -45,7 +45,7 @@ WAYS = {
     "row groups of 16 Ki rows": {"row_group_size": 1 << 14},
     "dictionaries of moments": {"deltas": []},
     "dictionaries of all columns": {"plain": [], "deltas": []},
-    "no dictionaries": {"plain": None},
+    "no dictionaries, moments as they are": {"plain": None, "deltas": []},
     "ordered by device": {"by": "device_id"},
 }
 

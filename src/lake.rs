@@ -192,8 +192,8 @@ impl Lake {
         self.place.path(&layout::day_file(day))
     }
 
-    /// Runs one of the store's operations to its end. Those on a folder do it on this very thread, where no runtime is
-    /// at hand: to pass each to another thread and back would take longer than most of them.
+    /// Runs one of the store's operations to its end. Those on a folder run on this very thread, as it is none of a
+    /// runtime's: to pass each to another thread and back would take longer than most of them.
     fn wait<T>(&self, operation: impl Future<Output = T>) -> T {
         match self.place {
             Place::Folder(_) => futures_executor::block_on(operation),
@@ -226,7 +226,7 @@ impl Lake {
         Ok(self.read_records(keys))
     }
 
-    /// The records that lie there, in the order of the keys; several are asked for at a time.
+    /// The records that lie there, in the order of the keys; a bucket is asked for several at a time.
     fn read_records<T: DeserializeOwned>(&self, keys: Vec<Key>) -> Vec<Result<T, Error>> {
         let records = stream::iter(keys)
             .map(|key| async move { parse(&self.store, &key).await.transpose() })

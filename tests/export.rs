@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
+use parquet::basic::Encoding;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Value, json};
 use session_risk::range::DayRange;
@@ -235,6 +236,27 @@ fn the_records_say_what_the_files_hold() {
     assert_eq!((&run["outcome"], &run["rows"], &run["new"]), (&json!("done"), &json!(1_600), &json!(1_600)));
     let left: Vec<_> = lake.files().into_keys().filter(|name| name.contains("staging")).collect();
     assert_eq!(left, Vec::<String>::new());
+}
+
+#[test]
+fn what_hardly_repeats_has_no_dictionary_and_moments_are_differences() {
+    let (_home, lake) = fetched(SandboxOptions { sessions: 400, days: 1, ..unlimited() });
+    for date in lake.dates() {
+        let reader = SerializedFileReader::new(File::open(lake.day_file(&date)).unwrap()).unwrap();
+        let columns = reader.metadata().row_group(0).columns();
+        let encodings = |name: &str| {
+            let column = columns.iter().find(|column| column.column_path().string() == name).unwrap();
+            (column.dictionary_page_offset().is_some(), column.encodings().collect::<Vec<_>>())
+        };
+        for id in ["session_id", "inquiry_id", "device_id", "network_id", "ip_address"] {
+            assert!(!encodings(id).0, "{id}");
+        }
+        for moment in ["created_at", "started_at", "expired_at"] {
+            let (has_dictionary, encodings) = encodings(moment);
+            assert!(!has_dictionary && encodings.contains(&Encoding::DELTA_BINARY_PACKED), "{moment}");
+        }
+        assert!(encodings("country_code").0);
+    }
 }
 
 #[test]

@@ -87,11 +87,14 @@ fn a_full_disk_is_told_and_loses_nothing() {
         let shell = home.command_of(Path::new("/bin/sh"), "-c").arg(script).arg(crate::harness::PROGRAM);
         shell.args(line).arg(api.base_url()).env("PERSONA_API_KEY", api.key())
     };
+    let is_half = |name: &str| name.ends_with(".parquet") && !name.starts_with("sessions/");
     for blocks in [2, 40, 100] {
         let outcome = limited(blocks).args("--full").ends_with(1);
         outcome.says(&["session-risk: ", "could not"]).assert_no_panic();
         let after = home.lake().sessions();
         assert!(before.keys().all(|id| after.contains_key(id)), "{blocks} blocks");
+        let half: Vec<_> = home.lake().files().into_keys().filter(|name| is_half(name)).collect();
+        assert!(half.is_empty(), "{blocks} blocks: {half:?}");
     }
     home.fetch(&api).args("--full").succeeds();
     assert!(held(&home.lake()) == truth(&api));

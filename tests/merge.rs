@@ -124,6 +124,8 @@ proptest! {
         let runtime = Runtime::new().unwrap();
         let folder = TempDir::new().unwrap();
         let lake = Lake::create(folder.path().to_str().unwrap(), runtime.handle()).unwrap();
+        // In a folder the thread that asks does it all.
+        drop(runtime);
         let mut model = Model::default();
         for (nth, round) in rounds.iter().enumerate() {
             let hour = round.imported.unwrap_or(2 * nth as i64 + 1);

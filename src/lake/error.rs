@@ -172,14 +172,14 @@ pub enum Error {
         /// What the store said.
         source: object_store::Error,
     },
-    /// A day file or a staged part is damaged, or could not be encoded.
+    /// A day file or a staged part is damaged, or could not be encoded or written.
     #[error("the lake's file {key} could not be {what}")]
     File {
         /// What was being done.
         what: &'static str,
         /// To what.
         key: String,
-        /// What Parquet or Arrow said.
+        /// What Parquet, Arrow or the system said.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },

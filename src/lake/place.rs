@@ -1,6 +1,7 @@
 //! Where a lake lies: a folder of this machine or a bucket, and what only a folder needs.
 //!
-//! Where the two differ it is said here, in `lock`, in `lease` and in `writer`; the rest of the room knows keys only.
+//! Where the two differ it is said here, in `Lake::wait`, in `lock`, in `lease` and in `writer`; the rest of the room
+//! knows keys only.
 //! Must not know what a lake holds.
 
 use std::borrow::Cow;
@@ -74,16 +75,19 @@ impl Place {
         }
     }
 
-    /// Removes what killed writers had not finished: it lies beside what it was to become, with a number at its name,
-    /// and the store does not list it. Only for whoever holds the lock.
+    /// Removes what killed writers had not finished: day files under staging, and what lies beside what it was to
+    /// become, with a number at its name, so that the store does not list it. Only for whoever holds the lock.
     pub(super) fn clear_unfinished(&self) {
         let Self::Folder(root) = self else { return };
+        let staging = root.join(layout::staging().as_ref());
         let mut folders = vec![root.join(layout::INTERNAL)];
         while let Some(folder) = folders.pop() {
             for found in folder.read_dir().into_iter().flatten().flatten() {
                 if found.file_type().is_ok_and(|kind| kind.is_dir()) {
                     folders.push(found.path());
-                } else if found.file_name().to_str().is_some_and(is_unfinished) {
+                } else if found.file_name().to_str().is_some_and(|name| {
+                    is_unfinished(name) || name.ends_with(".parquet") && folder.starts_with(&staging)
+                }) {
                     // One that stays is no harm.
                     let _ = std::fs::remove_file(found.path());
                 }

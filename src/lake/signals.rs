@@ -187,7 +187,10 @@ impl Sightings {
                         seen[place].1 = seen[place].1.with(at);
                         before = place;
                     }
-                    None if seen.len() < MOST && value.len() <= LONGEST => seen.push((value.to_owned(), at)),
+                    None if seen.len() < MOST && value.len() <= LONGEST => {
+                        before = seen.len();
+                        seen.push((value.to_owned(), at));
+                    }
                     None => {}
                 }
             }

@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::PathBuf;
 
 use jiff::civil::Date;
 use object_store::path::Path as Key;
@@ -16,6 +16,7 @@ use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
+use tempfile::{NamedTempFile, TempPath};
 
 use super::lease::is_refused;
 use super::place::Place;
@@ -42,9 +43,8 @@ impl Lake {
         let sink = match self.place {
             Place::Folder(_) => {
                 let key = layout::staged(folder, &format!("{date}.parquet"));
-                let file =
-                    create(&self.place.path(&key)).map_err(|source| Error::file("written", &key, source))?;
-                Sink::Staged(key, file)
+                let file = create(self.place.path(&key));
+                Sink::Staged(key, file.map_err(|source| Error::file("written", &target, source))?)
             }
             Place::Bucket { .. } => Sink::Kept(PutPayloadMut::new()),
         };
@@ -63,7 +63,7 @@ impl Lake {
         let target = layout::day_file(date);
         self.check_lease()?;
         let placed = match file.sink {
-            Finished::Staged(staged) => self.wait(self.store.rename(&staged, &target)),
+            Finished::Staged(staged, _until_then) => self.wait(self.store.rename(&staged, &target)),
             Finished::Kept(bytes) => {
                 let mode = seen.map_or(PutMode::Create, PutMode::Update);
                 match self.wait(self.store.put_opts(&target, bytes, mode.into())) {
@@ -83,7 +83,9 @@ impl Lake {
     /// Lets go of a finished file that is not to be published.
     pub(super) fn discard(&self, file: Encoded) -> Result<(), Error> {
         match file.sink {
-            Finished::Staged(staged) => self.delete(&staged),
+            Finished::Staged(staged, file) => {
+                file.close().map_err(|source| Error::file("deleted", &staged, source))
+            }
             Finished::Kept(_) => Ok(()),
             Finished::Parts(upload) => {
                 self.wait(upload.abort()).map_err(|source| store_error("discard", &layout::staging(), source))
@@ -102,7 +104,7 @@ impl Lake {
 enum Sink {
     /// Under staging, from where it is moved. Not by way of the store: that would put it in place there first, and
     /// wait for the disk once more for that.
-    Staged(Key, File),
+    Staged(Key, NamedTempFile),
     /// Nowhere yet.
     Kept(PutPayloadMut),
     /// To its place, where it is seen once it is complete.
@@ -126,17 +128,18 @@ pub(super) struct Encoded {
 }
 
 enum Finished {
-    Staged(Key),
+    Staged(Key, TempPath),
     Kept(PutPayload),
     Parts(WriteMultipart),
 }
 
-/// A new file, and the folder for it.
-fn create(path: &Path) -> io::Result<File> {
+/// A new file, and the folder for it. It is deleted once nobody holds it any more, if it was not moved by then.
+fn create(path: PathBuf) -> io::Result<NamedTempFile> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    File::create(path)
+    let file = File::create_new(&path)?;
+    Ok(NamedTempFile::from_parts(file, TempPath::try_from_path(path)?))
 }
 
 async fn begin(store: &dyn ObjectStore, key: &Key) -> object_store::Result<WriteMultipart> {
@@ -180,8 +183,8 @@ impl StoreWriter {
         let Self { lake, target, sink, digest, bytes } = self;
         let sink = match sink {
             Sink::Staged(key, file) => {
-                file.sync_all().map_err(|source| Error::file("written", &key, source))?;
-                Finished::Staged(key)
+                file.as_file().sync_all().map_err(|source| Error::file("written", &target, source))?;
+                Finished::Staged(key, file.into_temp_path())
             }
             Sink::Kept(kept) => Finished::Kept(kept.freeze()),
             Sink::Parts(mut upload) => {
