@@ -58,6 +58,7 @@ fn the_page_is_whole_in_light_and_dark_by_hand_and_at_a_desk_without_script_or_n
             "requests",
             "missing",
             "clipped",
+            "needless",
             "violations",
             "unreached",
             "unframed",
@@ -94,8 +95,8 @@ fn a_page_with_errors_requests_or_too_much_width_would_be_seen() {
     }
     // Of its own, a page nobody can hear and with a box that no key leads to.
     let unheard = "<style>#box { overflow: auto; width: 99px } p { color: #999 } a { outline: 0 }</style>\
-                   <img src=\"data:,\"><svg role=\"img\"></svg><table><th>head</th></table><a href=\"#\">on</a>\
-                   <div id=\"box\" class=\"scroll\" tabindex=\"-1\"><p>wide<p style=\"width:999px\">wide</div>";
+                   <img src=\"data:,\"><svg role=\"img\"></svg><a href=\"#\">on</a>\
+                   <div id=\"box\" class=\"scroll\" tabindex=\"-1\"><table><th>head</th></table><p>wide<p style=\"width:999px\">wide</div>";
     let free = format!("<!DOCTYPE html><title>x</title><body>{breach}{unheard}");
     for view in seen(&free, folder.path(), &[]) {
         let violations = view["violations"].to_string();
@@ -107,6 +108,7 @@ fn a_page_with_errors_requests_or_too_much_width_would_be_seen() {
         assert_eq!((&view["unnamed"], &view["unscoped"]), (&json!(1), &json!(["head"])), "{view}");
         assert!(view["cut_in_print"].to_string().contains("wide"), "{view}");
         assert!(view["unreached"].to_string().contains("id=\\\"box"), "{view}");
+        assert!(view["needless"].to_string().contains("head"), "{view}");
         assert!(view["unframed"].to_string().contains("on</a>"), "{view}");
         assert_eq!(view["skips"], json!(false), "{view}");
         assert_eq!(view["requests"], json!(["http://127.0.0.1:9/x.png"]), "{view}");

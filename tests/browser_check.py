@@ -31,6 +31,9 @@ SEEN = """() => {
             const box = text.getBoundingClientRect(), of = text.closest("svg").getBoundingClientRect();
             return box.left < of.left - 1 || box.right > of.right + 1;
         }).map(text => text.textContent),
+        needless: all(".scroll").filter(box =>
+            box.scrollWidth > box.clientWidth && box.querySelector("table")?.offsetWidth <= box.clientWidth
+        ).map(box => box.textContent.slice(0, 80)),
         letters: Math.min(99, ...all("svg text").map(text => text.getBoundingClientRect().height)),
         unnamed: [...document.querySelectorAll("svg")].filter(svg => !named(svg)).length,
         unscoped: [...document.querySelectorAll("th")].filter(th => !th.scope).map(th => th.textContent),

@@ -159,7 +159,7 @@ impl Write for StoreWriter {
         }
         match &mut self.sink {
             Sink::Kept(kept) => kept.extend_from_slice(bytes),
-            Sink::Staged(_, file) => file.write_all(bytes)?,
+            Sink::Staged(_, file) => file.as_file_mut().write_all(bytes)?,
             Sink::Parts(upload) => {
                 // At most two chunks under way: memory is bounded by them, not by the file.
                 runtime.block_on(upload.wait_for_capacity(2))?;
