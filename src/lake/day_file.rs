@@ -5,6 +5,7 @@
 use arrow::array::RecordBatch;
 use jiff::civil::Date;
 use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 
 use super::facts::Facts;
@@ -30,7 +31,11 @@ impl Lake {
         batches: impl Iterator<Item = Result<RecordBatch, Error>>,
     ) -> Result<Option<Written>, Error> {
         let key = layout::day_file(date);
-        let failed = |source| Error::file("written", &key, source);
+        let failed = |source| match source {
+            // The system's own words, without Parquet's around them.
+            ParquetError::External(source) => Error::File { what: "written", key: key.to_string(), source },
+            source => Error::file("written", &key, source),
+        };
         let mut facts = Facts::default();
         let mut writer = None;
         for batch in batches {
@@ -53,6 +58,9 @@ impl Lake {
         for (name, value) in facts.footer() {
             writer.append_key_value_metadata(KeyValue::new(format!("session_risk.{name}"), value));
         }
+        // Else what the system says of the last rows would come in words of Parquet's only.
+        writer.flush().map_err(failed)?;
+        writer.sync().map_err(|source| Error::file("written", &key, source))?;
         let file = writer.into_inner().map_err(failed)?.finish()?;
         Ok(Some(Written { facts, file }))
     }
