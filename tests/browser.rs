@@ -96,7 +96,8 @@ fn a_page_with_errors_requests_or_too_much_width_would_be_seen() {
     // Of its own, a page nobody can hear and with a box that no key leads to.
     let unheard = "<style>#box { overflow: auto; width: 99px } p { color: #999 } a { outline: 0 }</style>\
                    <img src=\"data:,\"><svg role=\"img\"></svg><a href=\"#\">on</a>\
-                   <div id=\"box\" class=\"scroll\" tabindex=\"-1\"><table><th>head</th></table><p>wide<p style=\"width:999px\">wide</div>";
+                   <div id=\"box\" class=\"scroll\" tabindex=\"-1\"><table><th>head</th></table>\
+                   <p>wide<p style=\"width:999px\">wide</div>";
     let free = format!("<!DOCTYPE html><title>x</title><body>{breach}{unheard}");
     for view in seen(&free, folder.path(), &[]) {
         let violations = view["violations"].to_string();

@@ -82,12 +82,12 @@ impl Place {
         let staging = root.join(layout::staging().as_ref());
         let mut folders = vec![root.join(layout::INTERNAL)];
         while let Some(folder) = folders.pop() {
+            let is_staging = folder.starts_with(&staging);
+            let is_left = |name: &str| is_unfinished(name) || is_staging && name.ends_with(".parquet");
             for found in folder.read_dir().into_iter().flatten().flatten() {
                 if found.file_type().is_ok_and(|kind| kind.is_dir()) {
                     folders.push(found.path());
-                } else if found.file_name().to_str().is_some_and(|name| {
-                    is_unfinished(name) || name.ends_with(".parquet") && folder.starts_with(&staging)
-                }) {
+                } else if found.file_name().to_str().is_some_and(is_left) {
                     // One that stays is no harm.
                     let _ = std::fs::remove_file(found.path());
                 }

@@ -22,7 +22,7 @@ use super::lease::is_refused;
 use super::place::Place;
 use super::{Error, Lake, hexadecimal, layout, store_error};
 use crate::session::privacy::Mode;
-use crate::session::schema::{CREATED_AT, SCHEMA_VERSION, place_of};
+use crate::session::schema::{ATTRIBUTES, CREATED_AT, Kind, SCHEMA_VERSION, place_of};
 
 /// Rows of a row group at most.
 const ROW_GROUP_ROWS: usize = 128 * 1024;
@@ -222,10 +222,10 @@ pub(super) fn properties(run_id: &str, privacy: &Mode) -> WriterProperties {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(unique), false);
     }
     // Nor do moments, and they are close to those of the row before.
-    for moment in ["created_at", "started_at", "expired_at"] {
+    for moment in ATTRIBUTES.iter().filter(|attribute| attribute.kind == Kind::Moment) {
         properties = properties
-            .set_column_dictionary_enabled(ColumnPath::from(moment), false)
-            .set_column_encoding(ColumnPath::from(moment), Encoding::DELTA_BINARY_PACKED);
+            .set_column_dictionary_enabled(ColumnPath::from(moment.column), false)
+            .set_column_encoding(ColumnPath::from(moment.column), Encoding::DELTA_BINARY_PACKED);
     }
     properties.build()
 }
